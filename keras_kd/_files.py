@@ -1,0 +1,75 @@
+"""Files that are either whole or not there: written aside, then renamed."""
+
+import contextlib
+import json
+import os
+import tempfile
+from pathlib import Path
+
+from keras_kd._checks import invalid
+
+
+@contextlib.contextmanager
+def written_whole(*paths):
+    """Gives a temporary path for each of `paths`; renames them all on success.
+
+    The temporary files lie in the folder of their final ones, so that the rename is
+    atomic. On any exception, a keyboard interrupt too, they are removed and the final
+    paths keep what they had.
+
+    Args:
+        *paths: `str` or `Path`, the final names, whose folders exist.
+
+    Yields:
+        A list of `Path`, one for each of `paths`, with the same suffixes.
+    """
+    finals = [Path(path) for path in paths]
+    temporary = []
+    try:
+        for final in finals:
+            handle, name = tempfile.mkstemp(
+                dir=final.parent, prefix=f".{final.stem}-", suffix=final.suffix
+            )
+            os.close(handle)
+            temporary.append(Path(name))
+        yield temporary
+        for source, final in zip(temporary, finals, strict=True):
+            source.chmod(0o666 & ~_umask())
+            source.replace(final)
+    finally:
+        for path in temporary:
+            path.unlink(missing_ok=True)
+
+
+def write_json(path, value):
+    """Writes `value` as indented JSON to `path`, whole or not at all."""
+    with written_whole(path) as (temporary,):
+        temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+
+
+def check_writable(where, path):
+    """Raises unless a file can be made at `path`: its folder exists and is writable."""
+    folder = Path(path).absolute().parent
+    if not folder.is_dir():
+        raise invalid(
+            where,
+            "a path in a folder that exists",
+            f'"{path}"',
+            f'Make the folder first: mkdir -p "{folder}".',
+        )
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise invalid(
+            where,
+            "a path in a folder that can be written",
+            f'"{path}" ({error.strerror})',
+            "Choose another folder, or change its permissions.",
+        ) from error
+
+
+def _umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

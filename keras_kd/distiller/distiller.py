@@ -1,0 +1,308 @@
+"""The Distiller: a Keras model whose `fit` trains a student from a teacher."""
+
+import weakref
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from keras_kd._checks import check_fraction, invalid
+from keras_kd.distiller.hard_loss import HardLabelCrossEntropy, check_from_logits
+from keras_kd.distiller.objective import Objective
+from keras_kd.distiller.preflight import check_before_fit, unlabelled
+from keras_kd.distiller.saving import SavedWithoutTeacher
+from keras_kd.distiller.wiring import (
+    as_losses,
+    as_teacher,
+    connect,
+    layers_of,
+)
+from keras_kd.losses import schedules
+from keras_kd.outputs import find_head, forward
+
+
+@keras.saving.register_keras_serializable(package="keras_kd")
+class Distiller(SavedWithoutTeacher, keras.Model):
+    """Trains a student on hard labels and on what a trained teacher answers.
+
+    The loss is α · hard + (1 - α) · Σ wᵢ · softᵢ, plus the student's regularisation
+    losses. The distiller is used like any Keras model: `compile`, `fit`, `evaluate`,
+    `predict`, callbacks, `save`. The teacher is never changed, trained or saved.
+
+    Logged by `fit` and `evaluate`: "loss", "student_loss" (the hard one), one value for
+    each distillation loss ("soft_target_loss", before weights), and the metrics of
+    `compile`, which see the student's own outputs.
+
+    Args:
+        teacher: a trained `keras.Model` with one output, or a `Teacher`.
+        student: the `keras.Model` to train, with one output `(batch, num_classes)`.
+        distillation_losses: one or a list of `keras_kd.losses.DistillationLoss` or
+            `keras.distillation` losses. Default: soft targets at `temperature`;
+            `SoftTargetDistillation`, or `MultiLabelDistillation` for a sigmoid head.
+        distillation_loss_weights: a number or `LearningRateSchedule` for each of them;
+            default 1.0.
+        alpha: float in [0, 1] or `LearningRateSchedule`: the weight of the hard labels.
+            0 for unlabelled data. Default 0.1.
+        temperature: float > 0 or `LearningRateSchedule`, for the default loss only.
+            Default 4.0.
+        teacher_preprocessing: function from a batch of the student's inputs to the
+            teacher's, if they differ.
+        from_logits: whether the models' outputs are logits. Default None: recognised.
+            Heads that end in softmax or sigmoid are turned back into logits exactly.
+        teacher_agreement: bool, also log the fraction of examples on which student and
+            teacher choose the same class.
+        name: str.
+        **kwargs: for `keras.Model`.
+
+    Attributes:
+        student: the student model, ready to use or save after `fit`.
+        teacher: the `Teacher`, or None in a distiller that was just loaded.
+
+    Raises:
+        ValueError: An argument is out of range, or teacher and student do not fit.
+
+    Reference:
+        Hinton et al., 2015, https://arxiv.org/abs/1503.02531.
+
+    Example:
+        >>> import numpy as np
+        >>> layers = keras.layers
+        >>> teacher = keras.Sequential([keras.Input((4,)), layers.Dense(3)])
+        >>> student = keras.Sequential([keras.Input((4,)), layers.Dense(3)])
+        >>> distiller = Distiller(teacher, student, alpha=0.1, temperature=4.0)
+        >>> distiller.compile(optimizer="adam", metrics=["accuracy"])
+        >>> history = distiller.fit(np.eye(4), np.array([0, 1, 2, 2]), verbose=0)
+        >>> sorted(history.history)
+        ['accuracy', 'loss', 'soft_target_loss', 'student_loss']
+    """
+
+    def __init__(
+        self,
+        teacher,
+        student,
+        distillation_losses=None,
+        distillation_loss_weights=None,
+        *,
+        alpha=0.1,
+        temperature=None,
+        teacher_preprocessing=None,
+        from_logits=None,
+        teacher_agreement=False,
+        name="distiller",
+        **kwargs,
+    ):
+        if not isinstance(student, keras.Model):
+            raise invalid(
+                "Distiller",
+                "`student` to be a keras.Model",
+                type(student).__name__,
+                "The order is Distiller(teacher, student).",
+            )
+        schedules.check_schedule("Distiller", "alpha", alpha, check_fraction)
+        kwargs.setdefault("dtype", student.dtype_policy)
+        # Teacher and student cast their inputs themselves, each in its own way.
+        super().__init__(name=name, autocast=False, **kwargs)
+        self.student = student
+        self.alpha = alpha
+        self.from_logits = from_logits
+        self.teacher_agreement = teacher_agreement
+        self.head = find_head(student, from_logits=from_logits)
+        self.distillation_losses, self.distillation_loss_weights = as_losses(
+            distillation_losses,
+            distillation_loss_weights,
+            temperature=temperature,
+            student=student,
+            head=self.head,
+        )
+        self._objective = Objective(
+            self.distillation_losses,
+            self.distillation_loss_weights,
+            alpha,
+            teacher_agreement=teacher_agreement,
+        )
+        # Named here too, for Keras to find and reset.
+        self._trackers = [
+            self._objective.student_tracker,
+            *self._objective.teacher_trackers,
+        ]
+        self._teacher = None
+        self._checked_data = None
+        if teacher is not None:
+            self.attach_teacher(teacher, preprocessing=teacher_preprocessing)
+
+    @property
+    def teacher(self):
+        """The `Teacher`, or None in a distiller that was just loaded."""
+        # Not the Keras model itself: Keras would save it with the distiller.
+        return self._teacher
+
+    @property
+    def infers_hard_loss(self):
+        """Whether the loss on hard labels was left to be inferred."""
+        return isinstance(self.loss, HardLabelCrossEntropy)
+
+    def attach_teacher(self, teacher, *, preprocessing=None):
+        """Gives the teacher back to a distiller that was loaded from a file.
+
+        Args:
+            teacher: as for the constructor.
+            preprocessing: as `teacher_preprocessing`.
+
+        Raises:
+            ValueError: It is not the teacher that the distiller was trained with, or it
+                does not fit the student.
+        """
+        teacher = as_teacher(teacher, preprocessing, self.from_logits)
+        teacher.check("Distiller", self.student)
+        self._check_fingerprint(teacher)
+        self._teacher = teacher
+        self._checked_data = None
+        self.train_function = self.test_function = None
+        if getattr(self.student, "inputs", None):
+            self.build(self.student.input_shape)
+
+    def build(self, input_shape):
+        """Makes the weights of the losses; done as soon as the shapes are known."""
+        if self._teacher is not None:
+            connect(self, input_shape)
+        self.built = True
+
+    def call(self, inputs, training=None):
+        """The student's outputs."""
+        return self.student(inputs, training=training)
+
+    def student_outputs(self, inputs):
+        """The student's `ModelOutputs` for a batch, in inference mode."""
+        return self._run_student(inputs, training=False)[1]
+
+    def compile(self, optimizer="adam", loss=None, *args, **kwargs):
+        """Configures training; as in any Keras model, but `loss` may be left out.
+
+        Args:
+            optimizer: name or `keras.optimizers.Optimizer`.
+            loss: the loss on hard labels; None for the cross-entropy that suits the
+                labels (integer, one-hot, multi-hot) and the student's head.
+            *args: see `keras.Model.compile`.
+            **kwargs: see `keras.Model.compile`.
+
+        Raises:
+            ValueError: The loss's `from_logits` contradicts the student's head.
+        """
+        if loss is None:
+            sigmoid = self.head.activation == "sigmoid"
+            loss = HardLabelCrossEntropy("sigmoid" if sigmoid else "softmax")
+        check_from_logits(loss, self.head)
+        super().compile(optimizer, loss, *args, **kwargs)
+        for distillation_loss in self.distillation_losses:
+            distillation_loss.follow(self.optimizer)
+
+    def fit(self, x=None, y=None, *args, **kwargs):
+        """Trains the student; arguments and result as in `keras.Model.fit`.
+
+        Raises:
+            ValueError: Before the first step, for models or data that cannot be used.
+        """
+        self._assert_compile_called("fit")
+        self._require_teacher()
+        # A data set is looked at once: every look would start its pipeline anew.
+        if self._checked_data is None or self._checked_data() is not x:
+            with self.distribute_strategy.scope():
+                x = check_before_fit(self, x, y)
+            is_dataset = isinstance(x, tf.data.Dataset)
+            self._checked_data = weakref.ref(x) if is_dataset else None
+        return super().fit(x, y, *args, **kwargs)
+
+    def train_step(self, data):
+        """One step on one batch: the teacher and the student run once each."""
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        self._require_teacher()
+        if y is None and self._objective.needs_labels:
+            raise unlabelled()
+        teacher = self._ask_teacher(x)
+        with tf.GradientTape() as tape:
+            predictions, student = self._run_student(x, training=True)
+            loss = self._loss(teacher, student, predictions, y, sample_weight)
+            scaled_loss = self.optimizer.scale_loss(loss)
+        gradients = tape.gradient(scaled_loss, self.trainable_weights)
+        self.optimizer.apply_gradients(
+            zip(gradients, self.trainable_weights, strict=True)
+        )
+        return self.compute_metrics(x, y, predictions, sample_weight)
+
+    def test_step(self, data):
+        """The losses and metrics of one batch; without a teacher, the hard ones."""
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        teacher = None if self._teacher is None else self._ask_teacher(x)
+        predictions, student = self._run_student(x, training=False)
+        self._loss(teacher, student, predictions, y, sample_weight)
+        return self.compute_metrics(x, y, predictions, sample_weight)
+
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ):
+        """The part of the loss that the labels alone decide; see `train_step`."""
+        if y is None:
+            return ops.zeros(())
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        """The values to log: those that the batch could tell something about."""
+        of_teacher = self._objective.teacher_trackers
+        if y is None:
+            told = [self._loss_tracker, *of_teacher]
+            return {metric.name: metric.result() for metric in told}
+        logs = super().compute_metrics(x, y, y_pred, sample_weight)
+        untold = [] if self._teacher is not None else of_teacher
+        for metric in untold:
+            del logs[metric.name]
+        return logs
+
+    def get_metrics_result(self):
+        """The logged values; without the user's metrics before they saw labels."""
+        if self._compile_metrics is None or self._compile_metrics.built:
+            return super().get_metrics_result()
+        told = [self._loss_tracker, *self._trackers]
+        return {metric.name: metric.result() for metric in told}
+
+    def _require_teacher(self):
+        if self._teacher is None:
+            raise invalid(
+                "Distiller.fit",
+                "a teacher",
+                "a distiller that was loaded without one",
+                "Give it back: distiller.attach_teacher(teacher).",
+            )
+
+    def _ask_teacher(self, x):
+        layers = layers_of(self.distillation_losses, "teacher_layers")
+        return self._teacher(x, layers=layers)
+
+    def _run_student(self, x, *, training):
+        return forward(
+            self.student,
+            x,
+            head=self.head,
+            layers=layers_of(self.distillation_losses, "student_layers"),
+            training=training,
+        )
+
+    def _loss(self, teacher, student, predictions, y, sample_weight):
+        """The number to minimise, of this replica; updates what is logged."""
+        # Keras divides the hard loss by the replicas, whose gradients it adds.
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        hard = None
+        if y is not None:
+            outputs = student.logits if self.infers_hard_loss else predictions
+            hard = replicas * self._compile_loss(y, outputs, sample_weight)
+        total = self._objective(
+            hard=hard,
+            teacher=teacher,
+            student=student,
+            labels=y,
+            sample_weight=sample_weight,
+            regularisation=self.losses,
+            step=self.optimizer.iterations,
+        )
+        batch_size = ops.shape(student.logits)[0]
+        self._loss_tracker.update_state(total, sample_weight=batch_size)
+        return total / replicas

@@ -1,0 +1,75 @@
+"""What a distiller minimises, and what it logs of it."""
+
+import keras
+from keras import ops
+
+from keras_kd.distiller.batch import agreement, batch_mean
+from keras_kd.distiller.wiring import metric_names
+from keras_kd.losses import schedules
+
+
+class Objective:
+    """α · hard + (1 - α) · Σ wᵢ · softᵢ + the student's regularisation losses.
+
+    Args:
+        losses: list of `DistillationLoss`.
+        weights: a number or schedule for each.
+        alpha: number or schedule, the weight of the hard labels.
+        teacher_agreement: bool, whether to log it.
+
+    Attributes:
+        student_tracker: `keras.metrics.Mean` of the loss on hard labels.
+        teacher_trackers: those of the terms that need a teacher.
+    """
+
+    def __init__(self, losses, weights, alpha, *, teacher_agreement):
+        self.losses = losses
+        self.weights = weights
+        self.alpha = alpha
+        self.teacher_agreement = teacher_agreement
+        self.student_tracker = keras.metrics.Mean("student_loss")
+        names = metric_names(losses) + ["teacher_agreement"] * teacher_agreement
+        self.teacher_trackers = [keras.metrics.Mean(name) for name in names]
+
+    @property
+    def needs_labels(self):
+        """Whether the hard labels have, or may get, a weight."""
+        return schedules.is_schedule(self.alpha) or self.alpha != 0
+
+    def __call__(
+        self, *, hard, teacher, student, labels, sample_weight, regularisation, step
+    ):
+        """The total for one batch; updates the trackers.
+
+        Args:
+            hard: scalar, the loss on hard labels; None for unlabelled data.
+            teacher: `ModelOutputs`, or None: then the hard labels count alone.
+            student: `ModelOutputs`.
+            labels: the batch's labels or None.
+            sample_weight: `(batch,)` or None.
+            regularisation: list of scalars, added as they are.
+            step: the optimizer's step count, for schedules.
+
+        Returns:
+            A float32 scalar.
+        """
+        alpha = 1.0 if teacher is None else schedules.value_at(self.alpha, step)
+        total = ops.cast(sum(ops.sum(loss) for loss in regularisation), "float32")
+        logged = []
+        if hard is not None:
+            total += alpha * hard
+            logged.append((self.student_tracker, hard))
+        if teacher is not None:
+            soft = [
+                batch_mean(loss(teacher, student, labels=labels), sample_weight)
+                for loss in self.losses
+            ]
+            for weight, value in zip(self.weights, soft, strict=True):
+                total += (1.0 - alpha) * schedules.value_at(weight, step) * value
+            if self.teacher_agreement:
+                soft.append(agreement(teacher.logits, student.logits))
+            logged += zip(self.teacher_trackers, soft, strict=True)
+        batch_size = ops.shape(student.logits)[0]
+        for tracker, value in logged:
+            tracker.update_state(value, sample_weight=batch_size)
+        return total

@@ -1,0 +1,75 @@
+"""A distiller is saved with its student and its losses, never with its teacher."""
+
+import keras
+
+from keras_kd._checks import invalid
+from keras_kd.losses import schedules
+
+
+class SavedWithoutTeacher:
+    """The part of `Distiller` that goes to files and comes back from them."""
+
+    _expected_fingerprint = None
+
+    @property
+    def teacher_fingerprint(self):
+        """The fingerprint of the teacher, or of the one before loading."""
+        if self.teacher is None:
+            return self._expected_fingerprint
+        return self.teacher.fingerprint
+
+    def get_config(self):
+        """Everything but the teacher, of which only the fingerprint is kept."""
+        serialize = keras.saving.serialize_keras_object
+        weights = self.distillation_loss_weights
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            "dtype": serialize(self.dtype_policy),
+            "student": serialize(self.student),
+            "distillation_losses": [serialize(x) for x in self.distillation_losses],
+            "distillation_loss_weights": [schedules.to_config(x) for x in weights],
+            "alpha": schedules.to_config(self.alpha),
+            "from_logits": self.from_logits,
+            "teacher_agreement": self.teacher_agreement,
+            "teacher_fingerprint": self.teacher_fingerprint,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        """The inverse of `get_config`; the teacher is to be attached."""
+        deserialize = keras.saving.deserialize_keras_object
+        arguments = dict(config)
+        fingerprint = arguments.pop("teacher_fingerprint")
+        for key in ("dtype", "student"):
+            arguments[key] = deserialize(config[key])
+        for key in ("distillation_losses", "distillation_loss_weights"):
+            arguments[key] = [schedules.from_config(x) for x in config[key]]
+        arguments["alpha"] = schedules.from_config(config["alpha"])
+        distiller = cls(None, **arguments)
+        distiller._expected_fingerprint = fingerprint
+        return distiller
+
+    def get_compile_config(self):
+        """See `keras.Model`; an inferred loss stays inferred."""
+        config = super().get_compile_config()
+        if config and self.infers_hard_loss:
+            config["loss"] = None
+        return config
+
+    def compile_from_config(self, config):
+        """See `keras.Model`."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.built:
+            self.optimizer.build(self.trainable_variables)
+
+    def _check_fingerprint(self, teacher):
+        expected = self._expected_fingerprint
+        if expected is not None and teacher.fingerprint != expected:
+            raise invalid(
+                "Distiller.attach_teacher",
+                f"the teacher with fingerprint {expected[:12]}…",
+                f"one with {teacher.fingerprint[:12]}…",
+                "Load the teacher that this distiller was trained with, or make a new "
+                "Distiller for another one.",
+            )

@@ -1,0 +1,161 @@
+"""From what the user passes to the parts of a distiller."""
+
+import keras
+
+from keras_kd._checks import check_positive, invalid, is_number
+from keras_kd.losses import (
+    DistillationLoss,
+    KerasLossAdapter,
+    MultiLabelDistillation,
+    SoftTargetDistillation,
+    schedules,
+)
+from keras_kd.outputs import forward, output_shapes
+from keras_kd.teachers import FrozenTeacher, Teacher
+
+DEFAULT_TEMPERATURE = 4.0
+
+
+def as_teacher(teacher, preprocessing, from_logits):
+    """A `Teacher`, from one or from a Keras model."""
+    if not isinstance(teacher, Teacher):
+        return FrozenTeacher(
+            teacher, preprocessing=preprocessing, from_logits=from_logits
+        )
+    if preprocessing is not None:
+        raise invalid(
+            "Distiller",
+            "`teacher_preprocessing` with a keras.Model as teacher only",
+            f"a {type(teacher).__name__}",
+            "Give the preprocessing to the teacher itself.",
+        )
+    return teacher
+
+
+def as_losses(losses, weights, *, temperature, student, head):
+    """The list of distillation losses and the list of their weights.
+
+    Args:
+        losses: None, one loss or a list of them, ours or `keras.distillation`'s.
+        weights: None, or as many numbers or schedules.
+        temperature: for the default loss, None if the user gave none.
+        student: the student model.
+        head: the student's `Head`.
+    """
+    if losses is None:
+        losses = [_default_loss(temperature, student, head)]
+    elif temperature is not None:
+        raise invalid(
+            "Distiller",
+            "`temperature` without `distillation_losses`, for the default loss",
+            "both",
+            "Give the temperature to the loss: SoftTargetDistillation(temperature).",
+        )
+    losses = list(losses) if isinstance(losses, (list, tuple)) else [losses]
+    losses = [_as_loss(loss) for loss in losses]
+    if weights is None:
+        weights = [1.0] * len(losses)
+    weights = list(weights) if isinstance(weights, (list, tuple)) else [weights]
+    if not losses or len(weights) != len(losses):
+        raise invalid(
+            "Distiller",
+            "at least one distillation loss, and a weight for each",
+            f"{len(losses)} losses and {len(weights)} weights",
+            "Pass as many `distillation_loss_weights` as losses.",
+        )
+    for weight in weights:
+        schedules.check_schedule(
+            "Distiller", "distillation_loss_weights", weight, _check_not_negative
+        )
+    return losses, weights
+
+
+def connect(distiller, input_shape):
+    """Builds every loss for the shapes that teacher and student give it.
+
+    Args:
+        distiller: a `Distiller` with its teacher.
+        input_shape: structure of shapes, for a student that does not know its own.
+
+    Raises:
+        ValueError: A layer path does not exist, or the shapes do not fit a loss.
+    """
+    losses, student = distiller.distillation_losses, distiller.student
+    inputs = _symbolic_inputs(student, input_shape)
+    teacher_layers = layers_of(losses, "teacher_layers")
+    student_layers = layers_of(losses, "student_layers")
+    teacher_shapes = output_shapes(
+        lambda x: distiller.teacher(x, layers=teacher_layers), inputs
+    )
+    student_shapes = output_shapes(
+        lambda x: forward(student, x, head=distiller.head, layers=student_layers)[1],
+        inputs,
+    )
+    for loss in losses:
+        if not loss.built:
+            loss.build(teacher_shapes, student_shapes)
+
+
+def layers_of(losses, side):
+    """The layer paths that `losses` need, each once.
+
+    Args:
+        losses: list of `DistillationLoss`.
+        side: "teacher_layers" or "student_layers".
+    """
+    return list(dict.fromkeys(path for loss in losses for path in getattr(loss, side)))
+
+
+def metric_names(losses):
+    """A name for each loss to be logged under, such as "soft_target_2_loss"."""
+    names = []
+    for loss in losses:
+        name, number = f"{loss.name}_loss", 2
+        while name in names:
+            name, number = f"{loss.name}_{number}_loss", number + 1
+        names.append(name)
+    return names
+
+
+def _default_loss(temperature, student, head):
+    temperature = DEFAULT_TEMPERATURE if temperature is None else temperature
+    schedules.check_schedule("Distiller", "temperature", temperature)
+    shape = student.output_shape if getattr(student, "outputs", None) else None
+    if head.activation == "sigmoid" or (shape and shape[-1] == 1):
+        return MultiLabelDistillation(temperature)
+    return SoftTargetDistillation(temperature)
+
+
+def _as_loss(loss):
+    if isinstance(loss, DistillationLoss):
+        return loss
+    if isinstance(loss, keras.distillation.DistillationLoss):
+        return KerasLossAdapter(loss)
+    raise invalid(
+        "Distiller",
+        "`distillation_losses` from keras_kd.losses or keras.distillation",
+        repr(loss),
+        "Use SoftTargetDistillation(), or derive from DistillationLoss.",
+    )
+
+
+def _check_not_negative(where, name, value):
+    if not is_number(value) or value < 0:
+        check_positive(where, name, value)
+
+
+def _symbolic_inputs(student, input_shape):
+    if getattr(student, "inputs", None):
+        inputs = student.inputs[0] if _is_sequential(student) else student.input
+        return keras.tree.map_structure(
+            lambda tensor: keras.KerasTensor(tensor.shape, tensor.dtype), inputs
+        )
+    # A subclassed model does not say what it takes; Keras casts floats where needed.
+    return keras.tree.map_shape_structure(
+        lambda shape: keras.KerasTensor((None, *shape[1:]), keras.config.floatx()),
+        input_shape,
+    )
+
+
+def _is_sequential(model):
+    return isinstance(model, keras.Sequential)

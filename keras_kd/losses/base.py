@@ -1,0 +1,108 @@
+"""The base of every distillation loss."""
+
+import abc
+import re
+
+import keras
+
+from keras_kd._checks import invalid
+from keras_kd.outputs import ModelOutputs
+
+
+class DistillationLoss(keras.layers.Layer, abc.ABC):
+    """What a student should take over from its teacher, as a number to minimise.
+
+    Subclasses define `call`, and `build` if they own weights or have shapes to check.
+    Everything is computed in float32. The weights of a loss train with the student and
+    are saved with the distiller, never with the student.
+
+    Args:
+        teacher_layers: paths of the teacher's layers whose outputs the loss needs, such
+            as `"backbone/block_6"`; empty for the logits alone.
+        student_layers: the same for the student.
+        name: str, the name under which `fit` logs the loss (`name + "_loss"`); by
+            default the class's name in lower case without "Distillation".
+
+    Example:
+        >>> from keras import ops
+        >>> class LogitGap(DistillationLoss):
+        ...     def call(self, teacher, student, labels=None):
+        ...         return ops.mean(ops.abs(teacher.logits - student.logits), axis=-1)
+        >>> LogitGap().name
+        'logit_gap'
+    """
+
+    def __init__(self, *, teacher_layers=(), student_layers=(), name=None, **kwargs):
+        kwargs.setdefault("dtype", "float32")
+        super().__init__(name=name or _snake_case(type(self).__name__), **kwargs)
+        self.teacher_layers = tuple(teacher_layers)
+        self.student_layers = tuple(student_layers)
+        self._read_iterations = _zero
+
+    def build(self, teacher_shapes, student_shapes):
+        """Checks the shapes and makes the weights of the loss, if it has any.
+
+        Args:
+            teacher_shapes: `ModelOutputs` of shapes, None where a size is not fixed.
+            student_shapes: the same for the student.
+
+        Raises:
+            ValueError: The shapes do not fit the loss.
+        """
+
+    @abc.abstractmethod
+    def call(self, teacher, student, labels=None):
+        """The loss of one batch.
+
+        Args:
+            teacher: `ModelOutputs`, float32, a constant.
+            student: `ModelOutputs`, float32.
+            labels: the batch's labels as given to `fit`, or None.
+
+        Returns:
+            Float `(batch,)`, one value per example, or a scalar where the loss is
+            defined on a batch only. `sample_weight` applies to the former.
+        """
+
+    @property
+    def iterations(self):
+        """The optimizer's step count during `fit`, for schedules; 0 elsewhere."""
+        return self._read_iterations()
+
+    def follow(self, optimizer):
+        """Takes the step count from `optimizer` from now on."""
+        # A function, not the variable: the count is the optimizer's to save.
+        self._read_iterations = lambda: optimizer.iterations
+
+    def build_from_config(self, config):
+        """Rebuilds the loss from the shapes it was saved with."""
+        shapes = config.get("shapes_dict")
+        if shapes:
+            self.build(
+                ModelOutputs(*shapes["teacher_shapes"]),
+                ModelOutputs(*shapes["student_shapes"]),
+            )
+
+    def get_config(self):
+        """The arguments of the constructor, without the fixed settings of a layer."""
+        return {"name": self.name}
+
+    def check_class_counts(self, teacher_shapes, student_shapes):
+        """Raises unless teacher and student score the same classes."""
+        teacher_shape, student_shape = teacher_shapes.logits, student_shapes.logits
+        if teacher_shape[1:] != student_shape[1:]:
+            raise invalid(
+                type(self).__name__,
+                f"the student's logits to be {teacher_shape} like the teacher's",
+                f"{student_shape}",
+                "Give both models a head with the same number of classes.",
+            )
+
+
+def _zero():
+    return 0
+
+
+def _snake_case(name):
+    name = re.sub("(Distillation|Adapter)$", "", name) or name
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

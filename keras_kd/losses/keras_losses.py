@@ -1,0 +1,84 @@
+"""Losses of `keras.distillation`, taken as they are."""
+
+import warnings
+
+import keras
+
+from keras_kd.losses.base import DistillationLoss
+
+
+@keras.saving.register_keras_serializable(package="keras_kd")
+class KerasLossAdapter(DistillationLoss):
+    """Lets a `keras.distillation` loss take part in our `Distiller`.
+
+    `Distiller` wraps such losses by itself. They are given logits (and, for
+    `FeatureDistillation` with layer names, features), and return one value per batch,
+    to which `sample_weight` does not apply.
+
+    Args:
+        loss: a `keras.distillation.DistillationLoss`.
+        name: str, see `DistillationLoss`; by default from the loss's class.
+
+    Warns:
+        UserWarning: A `LogitsDistillation` has the loss "kl_divergence" as a string.
+
+    Reference:
+        https://keras.io/api/distillation/.
+        Departures: none; what the loss computes is Keras's.
+
+    Example:
+        >>> kl = keras.losses.KLDivergence()
+        >>> loss = keras.distillation.LogitsDistillation(temperature=2.0, loss=kl)
+        >>> KerasLossAdapter(loss).name
+        'logits'
+    """
+
+    def __init__(self, loss, *, name=None):
+        feature = isinstance(loss, keras.distillation.FeatureDistillation)
+        super().__init__(
+            teacher_layers=_named(loss.teacher_layer_name) if feature else (),
+            student_layers=_named(loss.student_layer_name) if feature else (),
+            name=name or type(loss).__name__.replace("Distillation", "").lower(),
+        )
+        self.loss = loss
+        if isinstance(loss, keras.distillation.LogitsDistillation):
+            _warn_of_unsoftened_divergence(loss)
+
+    def call(self, teacher, student, labels=None):
+        """See `DistillationLoss.call`; a scalar."""
+        teacher_output = _chosen(teacher, self.teacher_layers)
+        student_output = _chosen(student, self.student_layers)
+        self.loss.validate_outputs(teacher_output, student_output)
+        return self.loss.compute_loss(teacher_output, student_output)
+
+    def get_config(self):
+        """See `DistillationLoss.get_config`."""
+        loss = keras.saving.serialize_keras_object(self.loss)
+        return {**super().get_config(), "loss": loss}
+
+    @classmethod
+    def from_config(cls, config):
+        """The inverse of `get_config`."""
+        loss = keras.saving.deserialize_keras_object(config["loss"])
+        return cls(**{**config, "loss": loss})
+
+
+def _named(layer_name):
+    return () if layer_name is None else (layer_name,)
+
+
+def _chosen(outputs, layers):
+    return outputs.features[layers[0]] if layers else outputs.logits
+
+
+def _warn_of_unsoftened_divergence(loss):
+    if keras.losses.kl_divergence not in keras.tree.flatten(loss.loss):
+        return
+    warnings.warn(
+        'keras.distillation.LogitsDistillation with loss="kl_divergence" (its default) '
+        "compares raw logits clipped to [1e-7, 1], not softened distributions. Use "
+        f"keras_kd.losses.SoftTargetDistillation(temperature={loss.temperature}), or "
+        "LogitsDistillation(loss=keras.losses.KLDivergence()).",
+        UserWarning,
+        stacklevel=4,
+    )

@@ -1,0 +1,1 @@
+"""Losses on the logits of teacher and student."""

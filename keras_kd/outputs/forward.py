@@ -1,0 +1,124 @@
+"""One forward pass: predictions, logits and features together."""
+
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+from keras_kd._checks import invalid
+from keras_kd.outputs.layers import find_layer
+from keras_kd.outputs.recording import record
+
+
+class ModelOutputs(NamedTuple):
+    """What a loss sees of one model.
+
+    Attributes:
+        logits: float32 `(batch, num_classes)`, before softmax or sigmoid.
+        features: dict of layer path to that layer's output, float32.
+    """
+
+    logits: Any
+    features: dict[str, Any] = {}  # noqa: RUF012 (never changed: a NamedTuple default)
+
+
+def forward(model, inputs, *, head, layers=(), training=False):
+    """Runs a model once and takes its logits and features from that pass.
+
+    Args:
+        model: a Keras model with one output.
+        inputs: what the model takes: tensor `(batch, ...)`, or a structure of them.
+        head: the model's `Head`, from `find_head`.
+        layers: paths of the layers whose outputs are wanted.
+        training: bool, passed to the model.
+
+    Returns:
+        `(predictions, outputs)`: the model's own output, unchanged, and its
+        `ModelOutputs` in float32.
+
+    Raises:
+        ValueError: A path does not exist, or its layer does not run exactly once or
+            gives more than one tensor.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_kd.outputs import find_head
+        >>> dense = keras.layers.Dense(3, name="a")
+        >>> model = keras.Sequential([keras.Input((4,)), dense])
+        >>> _, outputs = forward(
+        ...     model, np.ones((2, 4)), head=find_head(model), layers=["a"]
+        ... )
+        >>> tuple(outputs.features["a"].shape)
+        (2, 3)
+    """
+    tapped = {path: find_layer(model, path) for path in layers}
+    targets = [(layer, "call") for layer in tapped.values()]
+    if head.layer is not None:
+        targets.append((head.layer, head.attribute))
+    with record(targets) as calls:
+        predictions = model(inputs, training=training)
+    features = {
+        path: _feature(model, path, calls[(id(layer), "call")])
+        for path, layer in tapped.items()
+    }
+    logits = _logits(predictions, head, calls)
+    return predictions, ModelOutputs(_float32(logits), features)
+
+
+def output_shapes(function, inputs):
+    """The shapes of what `function` gives for symbolic inputs, without running it.
+
+    Args:
+        function: takes a structure of tensors, returns `ModelOutputs`.
+        inputs: structure of `keras.KerasTensor`.
+
+    Returns:
+        A `ModelOutputs` of shapes (tuples; None where a size is not fixed).
+    """
+    specs = _Function(function).compute_output_spec(inputs)
+    return ModelOutputs(
+        tuple(specs.logits.shape),
+        {path: tuple(spec.shape) for path, spec in specs.features.items()},
+    )
+
+
+class _Function(keras.layers.Layer):
+    """Lends a plain function Keras's symbolic evaluation."""
+
+    def __init__(self, function):
+        super().__init__(autocast=False)
+        self._function = function
+
+    def call(self, inputs):
+        return self._function(inputs)
+
+
+def _feature(model, path, calls):
+    results = keras.tree.flatten([call.result for call in calls])
+    if len(calls) == 1 and len(results) == 1:
+        return _float32(results[0])
+    raise invalid(
+        f'model "{model.name}"',
+        f'layer "{path}" to run once and give one tensor',
+        f"{len(calls)} runs and {len(results)} tensors",
+        "Name a layer that runs once in every forward pass.",
+    )
+
+
+def _logits(predictions, head, calls):
+    if head.layer is not None:
+        return calls[(id(head.layer), head.attribute)][-1].argument
+    if not head.gives_probabilities:
+        return predictions
+    # Probabilities from a head that cannot be opened: the best that is left of the
+    # logits. Smaller ones than float32 can hold count as its smallest number.
+    smallest = 1.2e-38
+    probabilities = _float32(predictions)
+    logits = ops.log(ops.maximum(probabilities, smallest))
+    if head.activation == "sigmoid":
+        logits = logits - ops.log(ops.maximum(1.0 - probabilities, smallest))
+    return logits
+
+
+def _float32(tensor):
+    return ops.cast(tensor, "float32")

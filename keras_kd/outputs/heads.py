@@ -1,0 +1,95 @@
+"""How a model's outputs relate to its logits: linear, softmax or sigmoid."""
+
+from dataclasses import dataclass
+
+import keras
+
+from keras_kd._checks import invalid
+
+
+@dataclass(frozen=True)
+class Head:
+    """The end of a classifier.
+
+    Attributes:
+        activation: "linear" (the outputs are logits), "softmax", "sigmoid", or
+            "unknown": not recognised, outputs taken as logits.
+        layer: the layer whose activation it is, if it was recognised; the logits are
+            then taken from before it. Otherwise None.
+        attribute: "activation" if the logits are what `layer.activation` is given,
+            "call" if they are what the layer itself is given.
+    """
+
+    activation: str
+    layer: keras.layers.Layer | None = None
+    attribute: str = "activation"
+
+    @property
+    def gives_probabilities(self):
+        """Whether the model's outputs are probabilities."""
+        return self.activation in ("softmax", "sigmoid")
+
+
+def find_head(model, *, from_logits=None):
+    """Recognises the activation that ends a model.
+
+    Args:
+        model: a Keras model with one output.
+        from_logits: None to recognise it; True or False to override: the outputs are
+            logits, or probabilities.
+
+    Returns:
+        A `Head`.
+
+    Raises:
+        ValueError: The model has several outputs.
+
+    Example:
+        >>> layers = [keras.Input((4,)), keras.layers.Dense(3, activation="softmax")]
+        >>> find_head(keras.Sequential(layers)).activation
+        'softmax'
+    """
+    recognised = _recognise(_last_layer(model))
+    if from_logits is None:
+        return recognised
+    if from_logits:
+        return Head("linear")
+    if recognised.gives_probabilities:
+        return recognised
+    shape = getattr(model, "output_shape", None)
+    one_unit = isinstance(shape, tuple) and shape[-1] == 1
+    return Head("sigmoid" if one_unit else "softmax")
+
+
+def _last_layer(model):
+    """The layer that makes the output, inside nested models; None if unknown."""
+    if isinstance(model, keras.Sequential):
+        return _last_layer(model.layers[-1]) if model.layers else None
+    outputs = getattr(model, "outputs", None)
+    if not outputs:
+        return None if isinstance(model, keras.Model) else model
+    if len(outputs) != 1:
+        raise invalid(
+            f'model "{model.name}"',
+            "one output, the class scores",
+            f"{len(outputs)} outputs",
+            "Wrap it in a model that returns the output to distil.",
+        )
+    last = outputs[0]._keras_history.operation
+    return last if last is model else _last_layer(last)
+
+
+def _recognise(layer):
+    if isinstance(layer, keras.layers.Softmax) and layer.axis in (-1, [-1]):
+        return Head("softmax", layer, "call")
+    activation = getattr(layer, "activation", None)
+    names = {
+        keras.activations.softmax: "softmax",
+        keras.activations.sigmoid: "sigmoid",
+        keras.activations.linear: "linear",
+    }
+    try:
+        name = names.get(activation, "unknown")
+    except TypeError:  # an activation that cannot be hashed is none of the three
+        name = "unknown"
+    return Head(name, layer if name in ("softmax", "sigmoid") else None)
