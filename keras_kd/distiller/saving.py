@@ -43,8 +43,14 @@ class SavedWithoutTeacher:
         fingerprint = arguments.pop("teacher_fingerprint")
         for key in ("dtype", "student"):
             arguments[key] = deserialize(config[key])
-        for key in ("distillation_losses", "distillation_loss_weights"):
-            arguments[key] = [schedules.from_config(x) for x in config[key]]
+        losses, weights = (
+            config["distillation_losses"],
+            config["distillation_loss_weights"],
+        )
+        arguments["distillation_losses"] = [deserialize(x) for x in losses]
+        arguments["distillation_loss_weights"] = list(
+            map(schedules.from_config, weights)
+        )
         arguments["alpha"] = schedules.from_config(config["alpha"])
         distiller = cls(None, **arguments)
         distiller._expected_fingerprint = fingerprint

@@ -1,0 +1,82 @@
+"""One part of a data set: train, validation or test."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class Split:
+    """Examples with stable ids, read in a fixed order.
+
+    Attributes:
+        examples: `tf.data.Dataset` of dicts with "id" (string scalar, the same for the
+            same example in every run), "x" (float32, without batch axis) and "y" (int64
+            scalar, the class).
+        size: int, the number of examples.
+
+    Example:
+        >>> from keras_kd.data import load
+        >>> split = load("digits").test
+        >>> x, y = split.arrays()
+        >>> len(split) == len(x) == len(y)
+        True
+    """
+
+    examples: tf.data.Dataset
+    size: int
+
+    def __len__(self):
+        return self.size
+
+    def batches(self, batch_size=32, *, shuffle_seed=None, augment=None, labels=True):
+        """The split as `fit` and `evaluate` take it.
+
+        Args:
+            batch_size: int > 0; the last batch may be smaller.
+            shuffle_seed: int to shuffle anew in each epoch, in an order that follows
+                from the seed; None to keep the order.
+            augment: function of `(image, seed)`, such as `random_crop(2)`, applied to
+                every example anew in each epoch, or a list of them.
+            labels: bool, False to leave the labels out.
+
+        Returns:
+            A `tf.data.Dataset` of `(x, y)`, or of `x` alone, batched.
+        """
+        dataset = self.examples
+        if shuffle_seed is not None:
+            dataset = dataset.shuffle(min(self.size, 10_000), seed=shuffle_seed)
+        if augment is not None:
+            steps = augment if isinstance(augment, (list, tuple)) else [augment]
+            dataset = _augmented(dataset, steps, shuffle_seed or 0)
+        dataset = dataset.map(
+            lambda example: (example["x"], example["y"]) if labels else example["x"]
+        )
+        # The autotuner delays the end of every iterator by a growing pause.
+        options = tf.data.Options()
+        options.autotune.enabled = False
+        return dataset.batch(batch_size).prefetch(2).with_options(options)
+
+    def arrays(self):
+        """All examples in memory: `(x, y)`, NumPy, in the fixed order."""
+        pairs = list(self.batches(256).as_numpy_iterator())
+        x, y = zip(*pairs, strict=True)
+        return np.concatenate(x), np.concatenate(y)
+
+    def ids(self):
+        """The ids of all examples, in the fixed order: a list of str."""
+        ids = self.examples.map(lambda example: example["id"]).batch(1024)
+        return [name.decode() for batch in ids.as_numpy_iterator() for name in batch]
+
+
+def _augmented(dataset, steps, seed):
+    seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True)
+
+    def apply(example, words):
+        image = example["x"]
+        for number, step in enumerate(steps):
+            image = step(image, words + number)
+        return {**example, "x": image}
+
+    return tf.data.Dataset.zip(dataset, seeds.batch(2)).map(apply, num_parallel_calls=2)

@@ -1,0 +1,19 @@
+"""Keras models to .tflite files, each with a manifest and a score of its own."""
+
+from keras_kd.export.accuracy import Accuracy, accuracy
+from keras_kd.export.convert import PRECISIONS, convert
+from keras_kd.export.litert import LiteRtModel
+from keras_kd.export.manifest import Manifest, TensorInfo
+from keras_kd.export.verify import Verification, verify
+
+__all__ = [
+    "PRECISIONS",
+    "Accuracy",
+    "LiteRtModel",
+    "Manifest",
+    "TensorInfo",
+    "Verification",
+    "accuracy",
+    "convert",
+    "verify",
+]

@@ -1,0 +1,5 @@
+"""Architectures for students."""
+
+from keras_kd.students.convnet import convnet
+
+__all__ = ["convnet"]
