@@ -1,0 +1,54 @@
+"""What every command shares: the screen, quiet libraries, one line for an error."""
+
+import contextlib
+import os
+import sys
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+
+def silence_native_logs():
+    """Hides what TensorFlow and LiteRT write to stderr from C++ code.
+
+    Python's own stderr, with warnings and tracebacks, stays where it was.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with contextlib.suppress(OSError, ValueError):
+        python_stderr = os.fdopen(os.dup(2), "w", buffering=1)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 2)
+        os.close(null)
+        sys.stderr = python_stderr
+
+
+def progress():
+    """A display of long work: what, a bar, steps done, time so far, a note."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=console,
+    )
+
+
+def fail(message):
+    """Prints one line to stderr and ends the program with exit code 2."""
+    errors.print(f"[bold red]Error[/] {_plain(message)}", soft_wrap=True)
+    raise SystemExit(2)
+
+
+def _plain(message):
+    # Square brackets in a message are shapes and lists, not rich's markup.
+    return " ".join(str(message).split()).replace("[", r"\[")

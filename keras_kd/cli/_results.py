@@ -1,0 +1,127 @@
+"""The rows of a run: measured, shown as a table, written as JSON."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from rich import box
+from rich.table import Table
+
+from keras_kd._files import write_json
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model or file, as measured on the test part.
+
+    Attributes:
+        name: str, for a person.
+        kind: "teacher", "scratch", "distilled" or "tflite".
+        precision: str, of the weights.
+        params: int, weights of the Keras model.
+        size_bytes: int, of the .tflite file; for a Keras model, of its weights.
+        labels: int, how many labelled examples it learnt from.
+        accuracy: float in [0, 1].
+        accuracy_ci95: `(low, high)`.
+        teacher_agreement: float in [0, 1]: the same class as the teacher.
+        keras_agreement: float in [0, 1], of a file with its Keras model; or None.
+        latency_ms: dict of "p50" and "p90", or None for Keras models.
+        measured_on: str, the device of the latency, or None.
+    """
+
+    name: str
+    kind: str
+    precision: str
+    params: int
+    size_bytes: int
+    labels: int
+    accuracy: float
+    accuracy_ci95: tuple[float, float]
+    teacher_agreement: float
+    keras_agreement: float | None = None
+    latency_ms: dict[str, float] | None = None
+    measured_on: str | None = None
+
+
+def keras_row(name, kind, model, teacher, x, y, *, labels):
+    """Measures a Keras model."""
+    from keras_kd.export import accuracy
+
+    chosen, theirs = _classes(model, x), _classes(teacher, x)
+    score = accuracy(chosen, y)
+    return Row(
+        name=name,
+        kind=kind,
+        precision="float32",
+        params=model.count_params(),
+        size_bytes=sum(weight.value.numpy().nbytes for weight in model.weights),
+        labels=labels,
+        accuracy=score.value,
+        accuracy_ci95=score.ci95,
+        teacher_agreement=float(np.mean(chosen == theirs)),
+    )
+
+
+def tflite_row(name, manifest, path, model, teacher, x, y, *, labels):
+    """Measures a .tflite file: its accuracy, its agreement and its latency here."""
+    from keras_kd.benchmark import measure
+    from keras_kd.export import LiteRtModel, verify
+
+    verified = verify(path, model, (x, y))
+    latency = measure(path)
+    chosen = LiteRtModel(path)(x).argmax(axis=-1)
+    return Row(
+        name=name,
+        kind="tflite",
+        precision=manifest.precision,
+        params=manifest.params,
+        size_bytes=manifest.size_bytes,
+        labels=labels,
+        accuracy=verified.accuracy,
+        accuracy_ci95=verified.accuracy_ci95,
+        teacher_agreement=float(np.mean(chosen == _classes(teacher, x))),
+        keras_agreement=verified.keras_agreement,
+        latency_ms={"p50": latency.p50_ms, "p90": latency.p90_ms},
+        measured_on=latency.measured_on,
+    )
+
+
+def write(path, rows, *, seed, **more):
+    """Writes `results.json`, whole or not at all."""
+    from keras_kd.export.manifest import versions
+
+    rows = [asdict(row) for row in rows]
+    write_json(path, {"rows": rows, "versions": versions(), "seed": seed, **more})
+
+
+def table(title, rows):
+    """The rows as a table for the terminal, at most 80 characters wide."""
+    files = any(row.latency_ms for row in rows)
+    result = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    result.add_column("file" if files else "model", no_wrap=True)
+    numbers = ("weights", "kB", "accuracy %", "95 % CI", "as teacher %")
+    for heading in (*numbers, "p50 ms") if files else numbers:
+        result.add_column(heading, justify="right", min_width=4)
+    for row in rows:
+        low, high = (100 * bound for bound in row.accuracy_ci95)
+        cells = [
+            row.name,
+            f"{row.params:,}",
+            f"{row.size_bytes / 1000:,.1f}",
+            f"{100 * row.accuracy:.1f}",
+            f"{low:.1f}-{high:.1f}",
+            f"{100 * row.teacher_agreement:.1f}",
+        ]
+        if row.latency_ms:
+            cells.append(f"{row.latency_ms['p50']:.4f}")
+        result.add_row(*cells)
+    return result
+
+
+def _classes(model, x):
+    return np.asarray(model.predict(x, verbose=0)).argmax(axis=-1)

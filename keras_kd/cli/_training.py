@@ -1,0 +1,56 @@
+"""Training with a progress bar, choosing the epoch on validation data."""
+
+import keras
+
+
+class EpochProgress(keras.callbacks.Callback):
+    """Moves a bar of a `rich.progress.Progress` by one for each epoch.
+
+    Args:
+        bar: the `Progress`.
+        task: the task's id.
+    """
+
+    def __init__(self, bar, task):
+        super().__init__()
+        self.bar = bar
+        self.task = task
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Shows the epoch's accuracy on validation data."""
+        value = (logs or {}).get("val_accuracy")
+        note = "" if value is None else f"validation accuracy {value:.3f}"
+        self.bar.update(self.task, completed=epoch + 1, note=note)
+
+
+def cosine_adam(learning_rate, steps):
+    """Adam with a learning rate that falls to 0 along a cosine over `steps`."""
+    schedule = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
+    return keras.optimizers.Adam(schedule)
+
+
+def train(model, batches, validation, *, epochs, bar, title, steps_per_epoch=None):
+    """Fits a compiled model and leaves it with the weights of its best epoch.
+
+    Args:
+        model: compiled with the metric "accuracy".
+        batches: `tf.data.Dataset` to learn from.
+        validation: `tf.data.Dataset` on which the best epoch is chosen.
+        epochs: int.
+        bar: `rich.progress.Progress`.
+        title: str, shown beside the bar.
+        steps_per_epoch: int or None, as in `fit`.
+    """
+    task = bar.add_task(title, total=epochs, note="")
+    best = keras.callbacks.EarlyStopping(
+        "val_accuracy", mode="max", patience=epochs, restore_best_weights=True
+    )
+    model.fit(
+        batches,
+        validation_data=validation,
+        epochs=epochs,
+        steps_per_epoch=steps_per_epoch,
+        shuffle=False,
+        verbose=0,
+        callbacks=[best, EpochProgress(bar, task)],
+    )

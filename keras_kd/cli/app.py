@@ -1,0 +1,37 @@
+"""The commands, and what happens to their errors."""
+
+import sys
+
+import typer
+
+from keras_kd._checks import InvalidInputError
+from keras_kd.cli import benchmark, demo, distill, export, verify
+from keras_kd.cli._console import fail, silence_native_logs
+
+app = typer.Typer(
+    help="Distil large Keras models into small ones, and ship them.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    epilog="Add --debug to any command to see tracebacks and native logs.",
+)
+for module in (demo, distill, export, verify, benchmark):
+    app.command()(module.command)
+
+
+def main():
+    """Runs `keras-kd`; exit code 2 and one line for input that cannot be used."""
+    debug = "--debug" in sys.argv
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    if debug:
+        app(arguments)
+        return
+    silence_native_logs()
+    try:
+        app(arguments)
+    except (InvalidInputError, OSError) as error:
+        fail(error)
+    except RuntimeError as error:
+        if type(error).__name__ != "ConversionError":
+            raise
+        fail(error)

@@ -1,0 +1,51 @@
+"""`keras-kd demo`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keras_kd.cli import _results
+from keras_kd.cli._console import console, progress
+from keras_kd.cli._files import output_folder
+
+
+def command(
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path(
+        "runs/demo"
+    ),
+    seed: Annotated[int, typer.Option(help="Of weights, shuffling and labels.")] = 0,
+):
+    """Train a teacher on digits, distil a student, export and measure it."""
+    from keras_kd.cli._demo_run import DemoRun
+
+    folder = output_folder(out)
+    with progress() as bar:
+        run = DemoRun(folder, seed=seed, bar=bar)
+        trained = run.train()
+        files = run.export()
+    rows = trained + files
+    _results.write(folder / "results.json", rows, seed=seed, few_labels=run.few_labels)
+    console.print()
+    console.print(_results.table("Keras models, on the test part of digits", trained))
+    console.print(_results.table(f"Files, timed on {files[0].measured_on}", files))
+    console.print(_summary(trained, files))
+    console.print(f"Everything is in {folder}, the numbers in results.json there.")
+
+
+def _summary(trained, files):
+    teacher, scratch, student, few_scratch, few = trained
+    int8 = next(
+        row for row in files if row.precision == "int8" and row.params < teacher.params
+    )
+    return (
+        f"The distilled student has {teacher.params / student.params:.0f}x fewer weights "
+        f"and keeps {student.accuracy / teacher.accuracy:.1%} of the\nteacher's accuracy "
+        f"({scratch.accuracy:.1%} without the teacher). With {few.labels} labelled images "
+        f"and the\nothers unlabelled it reaches {few.accuracy:.1%}; with the "
+        f"{few.labels} alone {few_scratch.accuracy:.1%}.\nAs an int8 file it takes "
+        f"{int8.size_bytes / 1000:.1f} kB and is {int8.accuracy:.1%} accurate.\n"
+    )
+
+
+command.__name__ = "demo"

@@ -1,0 +1,59 @@
+"""`keras-kd export`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from keras_kd.cli._console import console, progress
+from keras_kd.cli._files import image_size as parse_image_size
+from keras_kd.cli._files import load_model, output_folder
+
+
+def command(
+    model: Annotated[Path, typer.Argument(help="The student, a .keras file.")],
+    out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("."),
+    precision: Annotated[
+        str, typer.Option(help="One or more, with commas between them.")
+    ] = "float32,float16,dynamic_int8,int8",
+    data: Annotated[
+        str, typer.Option(help="Data to calibrate int8 on: its training part.")
+    ] = "digits",
+    image_size: Annotated[
+        str | None, typer.Option(help="Resize images to 96 or 96x128 pixels.")
+    ] = None,
+):
+    """Write a Keras model as .tflite files, each with a .json manifest."""
+    from keras_kd.data import load
+    from keras_kd.export import convert
+
+    keras_model = load_model(model)
+    dataset = load(data, image_size=parse_image_size(image_size))
+    folder = output_folder(out)
+    rows = Table("File", "Precision", "Bytes", "Input", "Output")
+    precisions = [name.strip() for name in precision.split(",")]
+    with progress() as bar:
+        task = bar.add_task("Converting", total=len(precisions), note="")
+        for name in precisions:
+            bar.update(task, note=name)
+            path = folder / f"{model.stem}-{name}.tflite"
+            manifest = convert(
+                keras_model,
+                path,
+                precision=name,
+                calibration_data=dataset.train,
+                labels=dataset.class_names,
+            )
+            rows.add_row(
+                str(path),
+                name,
+                f"{manifest.size_bytes:,}",
+                manifest.input.dtype,
+                manifest.output.dtype,
+            )
+            bar.update(task, advance=1, note="")
+    console.print(rows)
+
+
+command.__name__ = "export"

@@ -1,0 +1,107 @@
+"""The best epoch of a run, and what it takes to go on after it was killed."""
+
+import json
+import math
+import shutil
+from pathlib import Path
+
+import keras
+
+from keras_kd._checks import invalid
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Keeps the best and the last epoch on disk, whole at every moment.
+
+    Every epoch is written to a folder of its own, which is renamed when it is complete;
+    so a run can be killed at any time and goes on with the epoch after the last whole
+    one. `resume` before `fit`, `restore_best` after it.
+
+    Args:
+        folder: `str` or `Path`, made if it does not exist.
+        settings: dict, JSON-able, of what must be the same for a run to go on.
+        monitor: str, the logged value of which the largest is best.
+
+    Example:
+        >>> import numpy as np, tempfile
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+        >>> model.compile(loss="mse", metrics=["accuracy"])
+        >>> checkpoint = Checkpoint(tempfile.mkdtemp(), {}, monitor="accuracy")
+        >>> _ = model.fit(np.eye(2), np.eye(2), verbose=0, callbacks=[checkpoint])
+        >>> checkpoint.resume(model)
+        1
+    """
+
+    def __init__(self, folder, settings, *, monitor="val_accuracy"):
+        super().__init__()
+        self.folder = Path(folder)
+        self.settings = settings
+        self.monitor = monitor
+        self.best_value = -math.inf
+        self.best_epoch = None
+
+    def resume(self, model):
+        """Puts a model back to where its run was interrupted.
+
+        Args:
+            model: compiled and built like the one that was interrupted.
+
+        Returns:
+            The number of complete epochs, for `fit(initial_epoch=…)`; 0 for a new run.
+
+        Raises:
+            ValueError: The folder holds a run with other settings.
+        """
+        latest = self._latest()
+        if latest is None:
+            return 0
+        state = json.loads((latest / "state.json").read_text(encoding="utf-8"))
+        if state["settings"] != self.settings:
+            raise invalid(
+                "Checkpoint",
+                f"the settings of the run in {self.folder}: {state['settings']}",
+                self.settings,
+                "Repeat them to go on, or choose another folder for a new run.",
+            )
+        if not model.optimizer.built:
+            model.optimizer.build(model.trainable_variables)
+        model.load_weights(latest / "last.weights.h5")
+        self.best_value, self.best_epoch = state["best_value"], state["best_epoch"]
+        return state["epochs"]
+
+    def restore_best(self, model):
+        """Gives a model the weights of its best epoch."""
+        latest = self._latest()
+        if latest is not None:
+            model.load_weights(latest / "best.weights.h5")
+
+    def remove(self):
+        """Deletes the folder, when the run is over."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Writes the epoch; called by Keras."""
+        previous = self._latest()
+        value = float((logs or {}).get(self.monitor, -math.inf))
+        is_best = value > self.best_value or previous is None
+        if is_best:
+            self.best_value, self.best_epoch = value, epoch + 1
+        unfinished = self.folder / "unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        last, best = unfinished / "last.weights.h5", unfinished / "best.weights.h5"
+        self.model.save_weights(last)
+        shutil.copyfile(last if is_best else previous / best.name, best)
+        state = {
+            "epochs": epoch + 1,
+            "best_value": self.best_value,
+            "best_epoch": self.best_epoch,
+            "settings": self.settings,
+        }
+        (unfinished / "state.json").write_text(json.dumps(state), encoding="utf-8")
+        unfinished.rename(self.folder / f"epoch-{epoch + 1:06d}")
+        if previous is not None:
+            shutil.rmtree(previous, ignore_errors=True)
+
+    def _latest(self):
+        return max(self.folder.glob("epoch-*"), default=None)
