@@ -95,32 +95,41 @@ def write(path, rows, *, seed, **more):
 
 def table(title, rows):
     """The rows as a table for the terminal, at most 80 characters wide."""
-    files = any(row.latency_ms for row in rows)
     result = Table(
         title=title,
         title_justify="left",
         title_style="bold",
         box=box.SIMPLE_HEAD,
-        pad_edge=False,
+        padding=(0, 1, 0, 0),
     )
-    result.add_column("file" if files else "model", no_wrap=True)
-    numbers = ("weights", "kB", "accuracy %", "95 % CI", "as teacher %")
-    for heading in (*numbers, "p50 ms") if files else numbers:
-        result.add_column(heading, justify="right", min_width=4)
+    columns = _FILE_COLUMNS if rows[0].kind == "tflite" else _MODEL_COLUMNS
+    for heading in columns:
+        justify = "left" if heading in ("model", "file") else "right"
+        result.add_column(heading, justify=justify, no_wrap=True)
     for row in rows:
-        low, high = (100 * bound for bound in row.accuracy_ci95)
-        cells = [
-            row.name,
-            f"{row.params:,}",
-            f"{row.size_bytes / 1000:,.1f}",
-            f"{100 * row.accuracy:.1f}",
-            f"{low:.1f}-{high:.1f}",
-            f"{100 * row.teacher_agreement:.1f}",
-        ]
-        if row.latency_ms:
-            cells.append(f"{row.latency_ms['p50']:.4f}")
-        result.add_row(*cells)
+        result.add_row(*(cell(row) for cell in columns.values()))
     return result
+
+
+_SCORES = {
+    "kB": lambda row: f"{row.size_bytes / 1000:,.1f}",
+    "accuracy": lambda row: f"{row.accuracy:.1%}",
+    "95 % CI": lambda row: "{:.1f}-{:.1f}".format(
+        *(100 * x for x in row.accuracy_ci95)
+    ),
+    "as teacher": lambda row: f"{row.teacher_agreement:.1%}",
+}
+_MODEL_COLUMNS = {
+    "model": lambda row: row.name,
+    "weights": lambda row: f"{row.params:,}",
+    **_SCORES,
+}
+_FILE_COLUMNS = {
+    "file": lambda row: row.name,
+    **_SCORES,
+    "as Keras": lambda row: f"{row.keras_agreement:.1%}",
+    "p50 ms": lambda row: f"{row.latency_ms['p50']:.4f}",
+}
 
 
 def _classes(model, x):

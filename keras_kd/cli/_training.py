@@ -1,4 +1,4 @@
-"""Training with a progress bar, choosing the epoch on validation data."""
+"""Training with a progress bar."""
 
 import keras
 
@@ -29,22 +29,22 @@ def cosine_adam(learning_rate, steps):
     return keras.optimizers.Adam(schedule)
 
 
-def train(model, batches, validation, *, epochs, bar, title, steps_per_epoch=None):
-    """Fits a compiled model and leaves it with the weights of its best epoch.
+def train(model, batches, validation, *, epochs, steps_per_epoch, bar, title):
+    """Fits a compiled model for a fixed number of steps.
+
+    The last epoch counts: the learning rate has come to rest there, and nothing is
+    chosen that would need data to choose on. Validation accuracy is shown, not used.
 
     Args:
         model: compiled with the metric "accuracy".
-        batches: `tf.data.Dataset` to learn from.
-        validation: `tf.data.Dataset` on which the best epoch is chosen.
+        batches: `tf.data.Dataset` to learn from, without end.
+        validation: `tf.data.Dataset`.
         epochs: int.
+        steps_per_epoch: int.
         bar: `rich.progress.Progress`.
         title: str, shown beside the bar.
-        steps_per_epoch: int or None, as in `fit`.
     """
     task = bar.add_task(title, total=epochs, note="")
-    best = keras.callbacks.EarlyStopping(
-        "val_accuracy", mode="max", patience=epochs, restore_best_weights=True
-    )
     model.fit(
         batches,
         validation_data=validation,
@@ -52,5 +52,5 @@ def train(model, batches, validation, *, epochs, bar, title, steps_per_epoch=Non
         steps_per_epoch=steps_per_epoch,
         shuffle=False,
         verbose=0,
-        callbacks=[best, EpochProgress(bar, task)],
+        callbacks=[EpochProgress(bar, task)],
     )

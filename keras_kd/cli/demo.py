@@ -38,12 +38,13 @@ def _summary(trained, files):
     int8 = next(
         row for row in files if row.precision == "int8" and row.params < teacher.params
     )
+    ratio, kept = teacher.params / student.params, student.accuracy / teacher.accuracy
     return (
-        f"The distilled student has {teacher.params / student.params:.0f}x fewer weights "
-        f"and keeps {student.accuracy / teacher.accuracy:.1%} of the\nteacher's accuracy "
-        f"({scratch.accuracy:.1%} without the teacher). With {few.labels} labelled images "
-        f"and the\nothers unlabelled it reaches {few.accuracy:.1%}; with the "
-        f"{few.labels} alone {few_scratch.accuracy:.1%}.\nAs an int8 file it takes "
+        f"The distilled student has {ratio:.0f}x fewer weights than its teacher and "
+        f"keeps {kept:.1%}\nof its accuracy: {student.accuracy:.1%}, against "
+        f"{scratch.accuracy:.1%} from labels alone. With {few.labels}\nlabels and "
+        f"the other images unlabelled it reaches {few.accuracy:.1%}; from the "
+        f"{few.labels} alone,\n{few_scratch.accuracy:.1%}. As an int8 file it takes "
         f"{int8.size_bytes / 1000:.1f} kB and is {int8.accuracy:.1%} accurate.\n"
     )
 

@@ -20,7 +20,8 @@ class Checkpoint(keras.callbacks.Callback):
     Args:
         folder: `str` or `Path`, made if it does not exist.
         settings: dict, JSON-able, of what must be the same for a run to go on.
-        monitor: str, the logged value of which the largest is best.
+        monitor: str, the logged value of which the largest is best; of equal ones, the
+            last.
 
     Example:
         >>> import numpy as np, tempfile
@@ -83,7 +84,7 @@ class Checkpoint(keras.callbacks.Callback):
         """Writes the epoch; called by Keras."""
         previous = self._latest()
         value = float((logs or {}).get(self.monitor, -math.inf))
-        is_best = value > self.best_value or previous is None
+        is_best = value >= self.best_value or previous is None
         if is_best:
             self.best_value, self.best_epoch = value, epoch + 1
         unfinished = self.folder / "unfinished"

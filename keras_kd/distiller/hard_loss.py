@@ -23,7 +23,7 @@ class HardLabelCrossEntropy(keras.losses.Loss):
 
     Example:
         >>> loss = HardLabelCrossEntropy("softmax")
-        >>> round(float(loss([1], [[0.0, 0.0]])), 3)
+        >>> round(float(loss(ops.array([1]), ops.array([[0.0, 0.0]]))), 3)
         0.693
     """
 

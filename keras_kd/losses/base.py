@@ -50,6 +50,12 @@ class DistillationLoss(keras.layers.Layer, abc.ABC):
             ValueError: The shapes do not fit the loss.
         """
 
+    def __call__(self, teacher, student, labels=None):
+        """Computes the loss of one batch; see `call`."""
+        if not self.built:
+            self.build(_shapes(teacher), _shapes(student))
+        return super().__call__(teacher, student, labels=labels)
+
     @abc.abstractmethod
     def call(self, teacher, student, labels=None):
         """The loss of one batch.
@@ -97,6 +103,17 @@ class DistillationLoss(keras.layers.Layer, abc.ABC):
                 f"{student_shape}",
                 "Give both models a head with the same number of classes.",
             )
+
+
+def _shapes(outputs):
+    """The shapes of a `ModelOutputs`, with the batch size left open."""
+    return ModelOutputs(
+        (None, *outputs.logits.shape[1:]),
+        {
+            path: (None, *feature.shape[1:])
+            for path, feature in outputs.features.items()
+        },
+    )
 
 
 def _zero():

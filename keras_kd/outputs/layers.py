@@ -1,5 +1,7 @@
 """Layers of a model by path, such as `"backbone/block_6"`."""
 
+import keras
+
 from keras_kd._checks import invalid, near_matches
 
 
@@ -14,7 +16,6 @@ def layer_paths(model):
         `"outer/inner"`.
 
     Example:
-        >>> import keras
         >>> dense = keras.layers.Dense(2, name="a")
         >>> model = keras.Sequential([keras.Input((4,)), dense])
         >>> list(layer_paths(model))
@@ -36,7 +37,6 @@ def find_layer(model, path):
         ValueError: There is no such layer; the message lists the near matches.
 
     Example:
-        >>> import keras
         >>> dense = keras.layers.Dense(2, name="a")
         >>> model = keras.Sequential([keras.Input((4,)), dense])
         >>> find_layer(model, "a").units
@@ -57,7 +57,7 @@ def find_layer(model, path):
 def _collect(parent, prefix, paths, seen):
     # Only Keras itself lists the layers inside a layer that is not a model.
     for layer in parent._flatten_layers(include_self=False, recursive=False):
-        if id(layer) in seen:
+        if id(layer) in seen or isinstance(layer, keras.layers.InputLayer):
             continue
         path = f"{prefix}{layer.name}"
         paths.setdefault(path, layer)

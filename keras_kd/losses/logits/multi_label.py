@@ -59,8 +59,9 @@ class MultiLabelDistillation(DistillationLoss):
 
     Example:
         >>> from keras_kd.outputs import ModelOutputs
-        >>> loss = MultiLabelDistillation()
-        >>> round(float(loss(ModelOutputs([[0.0]]), ModelOutputs([[1.0]]))[0]), 3)
+        >>> teacher = ModelOutputs(ops.array([[0.0]]))
+        >>> student = ModelOutputs(ops.array([[1.0]]))
+        >>> round(float(MultiLabelDistillation()(teacher, student)[0]), 3)
         0.12
     """
 

@@ -78,8 +78,9 @@ class SoftTargetDistillation(DistillationLoss):
 
     Example:
         >>> from keras_kd.outputs import ModelOutputs
-        >>> loss = SoftTargetDistillation(temperature=2.0)
-        >>> value = loss(ModelOutputs([[2.0, 0.0]]), ModelOutputs([[0.0, 0.0]]))
+        >>> teacher = ModelOutputs(ops.array([[2.0, 0.0]]))
+        >>> student = ModelOutputs(ops.array([[0.0, 0.0]]))
+        >>> value = SoftTargetDistillation(temperature=2.0)(teacher, student)
         >>> round(float(value[0]), 3)
         0.444
     """

@@ -1,0 +1,63 @@
+"""Small real data and models that many tests share."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import pytest
+from keras import layers
+
+import keras_kd
+
+
+@pytest.fixture(autouse=True)
+def same_random_numbers():
+    keras.utils.set_random_seed(1)
+
+
+@pytest.fixture(scope="session")
+def digits():
+    return keras_kd.data.load("digits")
+
+
+@pytest.fixture(scope="session")
+def arrays(digits):
+    """320 digits: `x` `(320, 8, 8, 1)`, `y` `(320,)`."""
+    x, y = digits.train.arrays()
+    return x[:320], y[:320]
+
+
+@pytest.fixture
+def make_model():
+    """A function that makes a small classifier of digits."""
+
+    def make(units=8, activation=None, *, batch_norm=False, regularizer=None):
+        stack = [
+            keras.Input((8, 8, 1), name="image"),
+            layers.Conv2D(
+                4, 3, activation="relu", name="conv", kernel_regularizer=regularizer
+            ),
+            layers.BatchNormalization(name="norm") if batch_norm else layers.ReLU(),
+            layers.Flatten(),
+            layers.Dense(units, activation="relu", name="hidden"),
+            layers.Dense(10, activation=activation, name="scores"),
+        ]
+        return keras.Sequential(stack)
+
+    return make
+
+
+@pytest.fixture
+def teacher(make_model, arrays):
+    """A teacher that knows something: a few epochs on 320 digits."""
+    model = make_model(32)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.01), loss)
+    model.fit(*arrays, epochs=3, verbose=0)
+    return model
+
+
+@pytest.fixture
+def student(make_model):
+    return make_model(6)
