@@ -1,6 +1,6 @@
 """From a golden case to a call of the public functions, by method id.
 
-Each adapter takes `(inputs, hyperparameters, weights)`: the arrays under `x.*` and `wk.*`,
+Each adapter takes `(inputs, hyperparameters, weights)`: the arrays under `x.*`, `wk.*`,
 keys without prefix, and returns the scalar loss as a Keras tensor.
 """
 

@@ -1,0 +1,76 @@
+"""A run that was killed goes on; the best epoch is kept."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_kd
+from keras_kd.distiller import Checkpoint
+
+
+def make(teacher, student):
+    distiller = keras_kd.Distiller(teacher, student)
+    distiller.compile("adam", metrics=["accuracy"])
+    return distiller
+
+
+def fit(distiller, arrays, epochs, start, callbacks):
+    distiller.fit(
+        *arrays,
+        validation_data=arrays,
+        epochs=epochs,
+        initial_epoch=start,
+        shuffle=False,
+        verbose=0,
+        callbacks=callbacks,
+    )
+
+
+def test_interrupted_run_equals_an_uninterrupted_one(
+    teacher, make_model, arrays, tmp_path
+):
+    student, other = make_model(6), make_model(6)
+    other.set_weights(student.get_weights())
+    whole = make(teacher, student)
+    fit(whole, arrays, 4, 0, [])
+    for target in (2, 4):  # a new process each time
+        again = keras.models.clone_model(other)
+        again.set_weights(other.get_weights())
+        pieces = make(teacher, again)
+        checkpoint = Checkpoint(tmp_path, {"seed": 1})
+        start = checkpoint.resume(pieces)
+        assert start == target - 2
+        fit(pieces, arrays, target, start, [checkpoint])
+    for a, b in zip(whole.get_weights(), pieces.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_best_epoch_is_restored(teacher, student, arrays, tmp_path):
+    distiller = make(teacher, student)
+    checkpoint = Checkpoint(tmp_path, {})
+    checkpoint.set_model(distiller)
+    for epoch, value in enumerate((0.5, 0.9, 0.7)):
+        student.get_layer("scores").bias.assign(np.full(10, float(epoch)))
+        checkpoint.on_epoch_end(epoch, {"val_accuracy": value})
+    checkpoint.restore_best(distiller)
+    assert checkpoint.best_epoch == 2
+    np.testing.assert_array_equal(student.get_layer("scores").bias, np.full(10, 1.0))
+
+
+def test_half_written_epoch_is_passed_over(teacher, student, arrays, tmp_path):
+    distiller = make(teacher, student)
+    checkpoint = Checkpoint(tmp_path, {})
+    fit(distiller, arrays, 1, 0, [checkpoint])
+    unfinished = tmp_path / "unfinished"
+    unfinished.mkdir()
+    (unfinished / "last.weights.h5").write_bytes(b"half")
+    assert Checkpoint(tmp_path, {}).resume(distiller) == 1
+    fit(distiller, arrays, 2, 1, [checkpoint])
+    assert [path.name for path in tmp_path.iterdir()] == ["epoch-000002"]
+
+
+def test_other_settings_are_refused(teacher, student, arrays, tmp_path):
+    distiller = make(teacher, student)
+    fit(distiller, arrays, 1, 0, [Checkpoint(tmp_path, {"alpha": 0.1})])
+    with pytest.raises(ValueError, match="choose another folder"):
+        Checkpoint(tmp_path, {"alpha": 0.2}).resume(distiller)

@@ -1,0 +1,26 @@
+"""One Keras model as a teacher."""
+
+import keras
+import numpy as np
+
+from keras_kd.teachers import FrozenTeacher
+
+
+def test_answers_equal_the_model_in_inference_mode(make_model, arrays):
+    model = make_model(8, batch_norm=True)
+    x = arrays[0]
+    before = model.get_weights()
+    answer = FrozenTeacher(model)(x, layers=["hidden"])
+    np.testing.assert_array_equal(answer.logits, model(x, training=False))
+    assert answer.features["hidden"].shape == (len(x), 8)
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_fingerprint_depends_on_weights_and_not_on_names(make_model, tmp_path):
+    model = make_model(8)
+    model.save(tmp_path / "m.keras")
+    loaded = keras.models.load_model(tmp_path / "m.keras")
+    assert FrozenTeacher(model).fingerprint == FrozenTeacher(loaded).fingerprint
+    loaded.get_layer("hidden").bias.assign(np.full(8, 1e-6))
+    assert FrozenTeacher(model).fingerprint != FrozenTeacher(loaded).fingerprint
