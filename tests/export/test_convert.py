@@ -1,0 +1,211 @@
+"""Files that run, say what they are, and appear whole or not at all."""
+
+import hashlib
+import json
+import subprocess
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from keras_kd.export import PRECISIONS, LiteRtModel, convert, verify
+from keras_kd.export.convert import ConversionError
+
+
+@pytest.fixture(scope="module")
+def model(digits):
+    """A student that knows digits well enough to be scored."""
+    from keras_kd.students import convnet
+
+    keras.utils.set_random_seed(0)
+    student = convnet((8, 8, 1), 10, width=8)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    student.compile(keras.optimizers.Adam(0.01), loss)
+    student.fit(digits.train.batches(32, shuffle_seed=0), epochs=8, verbose=0)
+    return student
+
+
+@pytest.fixture(scope="module")
+def files(model, digits, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("files")
+    manifests = {}
+    for precision in PRECISIONS:
+        manifests[precision] = convert(
+            model,
+            folder / f"{precision}.tflite",
+            precision=precision,
+            calibration_data=digits.train,
+            labels=digits.class_names,
+        )
+    return folder, manifests
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_file_is_as_accurate_as_its_keras_model(files, model, digits, precision):
+    folder, _ = files
+    result = verify(folder / f"{precision}.tflite", model, digits.test)
+    assert result.examples == len(digits.test)
+    assert result.accuracy >= result.keras_accuracy - 0.01
+    assert result.accuracy_ci95[0] < result.accuracy < result.accuracy_ci95[1]
+    assert result.keras_agreement > 0.98
+    largest = {"float32": 1e-4, "float16": 0.1}.get(precision, 5.0)
+    assert result.max_abs_error < largest
+
+
+def test_verify_counts_what_a_loop_counts(files, model, digits):
+    folder, _ = files
+    x, y = digits.test.arrays()
+    run = LiteRtModel(folder / "int8.tflite")
+    chosen = np.array([run(x[row : row + 1])[0].argmax() for row in range(200)])
+    theirs = model.predict(x[:200], verbose=0).argmax(axis=-1)
+    result = verify(folder / "int8.tflite", model, (x[:200], y[:200]))
+    assert result.accuracy == pytest.approx(np.mean(chosen == y[:200]))
+    assert result.keras_agreement == pytest.approx(np.mean(chosen == theirs))
+    assert verify(folder / "int8.tflite", model, digits.test.batches(100)) == verify(
+        folder / "int8.tflite", model, (x, np.eye(10)[y])
+    )
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_manifest_says_what_the_file_is(files, model, precision):
+    folder, manifests = files
+    manifest = json.loads((folder / f"{precision}.json").read_text())
+    content = (folder / f"{precision}.tflite").read_bytes()
+    assert manifest["sha256"] == hashlib.sha256(content).hexdigest()
+    assert manifest["size_bytes"] == len(content) == manifests[precision].size_bytes
+    assert manifest["labels"] == [str(digit) for digit in range(10)]
+    assert manifest["input"]["shape"] == [1, 8, 8, 1]
+    assert manifest["input_range"] == [0.0, 1.0]
+    assert manifest["output_kind"] == "logits"
+    assert manifest["params"] == model.count_params()
+    assert not [op for op in manifest["ops"] if op.startswith("CUSTOM")]
+    assert manifest["ops"]["CONV_2D"] == 4
+    dtype = "int8" if precision == "int8" else "float32"
+    assert manifest["input"]["dtype"] == manifest["output"]["dtype"] == dtype
+    assert (manifest["input"]["scale"] is not None) == (precision == "int8")
+
+
+def test_smaller_precisions_make_smaller_files(files):
+    _, manifests = files
+    sizes = [manifests[p].size_bytes for p in ("float32", "float16", "dynamic_int8")]
+    assert sizes == sorted(sizes, reverse=True)
+    assert manifests["int8"].size_bytes < manifests["float16"].size_bytes
+
+
+def test_softmax_head_and_subclassed_models_convert(tmp_path):
+    class Small(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.head = layers.Dense(3, activation="softmax")
+
+        def call(self, inputs):
+            return self.head(inputs)
+
+    x = np.random.default_rng(0).normal(size=(20, 4)).astype("float32")
+    functional = keras.Sequential(
+        [keras.Input((4,)), layers.Dense(3, activation="softmax")]
+    )
+    path = tmp_path / "m.tflite"
+    assert convert(functional, path, precision="float32").output_kind == "softmax"
+    subclassed = Small()
+    subclassed(x)
+    convert(subclassed, path, precision="int8", calibration_data=x)
+    np.testing.assert_allclose(LiteRtModel(path)(x), subclassed(x), atol=0.05)
+
+
+def leftovers(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_operation_that_tflite_lacks_is_named_and_leaves_nothing(tmp_path):
+    layer = layers.Dense(3, activation=keras.ops.erf, name="odd")
+    model = keras.Sequential([keras.Input((8,)), layer])
+    with pytest.raises(ConversionError, match=r"no builtin operation for Erf.*odd"):
+        convert(model, tmp_path / "m.tflite", precision="float32")
+    assert leftovers(tmp_path) == []
+
+
+def test_crash_of_the_converter_is_an_error_and_leaves_nothing(tmp_path):
+    model = keras.Sequential([keras.Input((8, 8)), layers.LSTM(4), layers.Dense(3)])
+    data = np.random.default_rng(0).random((5, 8, 8), dtype="float32")
+    with pytest.raises(ConversionError, match=r"crashed with signal.*unroll=True"):
+        convert(model, tmp_path / "m.tflite", precision="int8", calibration_data=data)
+    assert leftovers(tmp_path) == []
+
+
+def test_interrupt_keeps_the_old_files(model, tmp_path, monkeypatch):
+    for name in ("m.tflite", "m.json"):
+        (tmp_path / name).write_bytes(b"old")
+
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        convert(model, tmp_path / "m.tflite", precision="float32")
+    assert leftovers(tmp_path) == ["m.json", "m.tflite"]
+    assert (tmp_path / "m.tflite").read_bytes() == b"old"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"precision": "int4"}, "Did you mean"),
+        ({"precision": "int8"}, "calibration_data for int8"),
+        (
+            {"precision": "int8", "calibration_data": np.zeros((4, 8, 8))},
+            r"shape \(n, 8, 8, 1\), got \(4, 8, 8\)",
+        ),
+        (
+            {"precision": "int8", "calibration_data": np.full((4, 8, 8, 1), np.nan)},
+            "finite calibration_data",
+        ),
+        (
+            {"precision": "int8", "calibration_data": np.zeros((0, 8, 8, 1))},
+            "calibration_data for int8",
+        ),
+        ({"path": "missing/m.tflite"}, "mkdir -p"),
+        ({"path": "/proc/m.tflite"}, "can be written"),
+        ({"path": "m.lite"}, "Add the ending"),
+    ],
+)
+def test_unusable_arguments_say_what_to_do(
+    model, changes, message, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    arguments = {"path": "m.tflite", "precision": "float32"} | changes
+    with pytest.raises(ValueError, match=message):
+        convert(model, arguments.pop("path"), **arguments)
+    assert leftovers(tmp_path) == []
+
+
+def test_models_that_cannot_be_exported_say_what_to_do(tmp_path):
+    path = tmp_path / "m.tflite"
+    open_shape = keras.Sequential(
+        [keras.Input((None, None, 1)), layers.GlobalAveragePooling2D()]
+    )
+    with pytest.raises(ValueError, match="one input of fixed shape"):
+        convert(open_shape, path, precision="float32")
+    broken = keras.Sequential([keras.Input((2,)), layers.Dense(1)])
+    broken.layers[0].kernel.assign([[np.nan], [1.0]])
+    with pytest.raises(ValueError, match="finite weights"):
+        convert(broken, path, precision="float32")
+
+
+def test_verify_refuses_what_does_not_fit(files, model, tmp_path):
+    folder, _ = files
+    file = folder / "float32.tflite"
+    with pytest.raises(ValueError, match=r"shape \(n, 8, 8, 1\)"):
+        verify(file, model, (np.zeros((4, 5)), np.zeros(4, int)))
+    with pytest.raises(ValueError, match="labelled examples"):
+        verify(file, model, (np.zeros((0, 8, 8, 1)), np.zeros(0, int)))
+    other = keras.Sequential(
+        [keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(3)]
+    )
+    with pytest.raises(ValueError, match="model the file was made from"):
+        verify(file, other, (np.zeros((4, 8, 8, 1)), np.zeros(4, int)))
+    (tmp_path / "no.tflite").write_bytes(b"not a model")
+    for path in (tmp_path / "no.tflite", tmp_path / "missing.tflite"):
+        with pytest.raises(ValueError, match=r"keras_kd.export.convert"):
+            verify(path, model, (np.zeros((4, 8, 8, 1)), np.zeros(4, int)))
