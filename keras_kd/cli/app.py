@@ -1,5 +1,6 @@
 """The commands, and what happens to their errors."""
 
+import signal
 import sys
 
 import typer
@@ -21,6 +22,8 @@ for module in (demo, distill, export, verify, benchmark):
 
 def main():
     """Runs `keras-kd`; exit code 2 and one line for input that cannot be used."""
+    # A scheduler's polite stop is treated like the user's Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     if debug:

@@ -9,7 +9,7 @@ import typer
 from keras_kd._checks import invalid
 from keras_kd._files import written_whole
 from keras_kd.cli import _results
-from keras_kd.cli._console import console, progress
+from keras_kd.cli._console import console, errors, progress
 from keras_kd.cli._files import image_size as parse_image_size
 from keras_kd.cli._files import load_model, output_folder
 
@@ -62,7 +62,11 @@ def command(
     models = load_model(teacher), load_model(student)
     dataset = load(data, image_size=parse_image_size(image_size))
     folder = output_folder(out)
-    _distill(*models, dataset, settings, folder)
+    try:
+        _distill(*models, dataset, settings, folder)
+    except KeyboardInterrupt:
+        errors.print("Stopped. Run the same command again to go on from here.")
+        raise SystemExit(130) from None
     _report(*models, dataset, settings, folder)
 
 

@@ -6,14 +6,15 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from keras_kd._checks import check_fraction, invalid
+from keras_kd._checks import check_fraction
 from keras_kd.distiller.hard_loss import HardLabelCrossEntropy, check_from_logits
 from keras_kd.distiller.objective import Objective
-from keras_kd.distiller.preflight import check_before_fit, unlabelled
+from keras_kd.distiller.preflight import check_before_fit, require_teacher, unlabelled
 from keras_kd.distiller.saving import SavedWithoutTeacher
 from keras_kd.distiller.wiring import (
     as_losses,
     as_teacher,
+    check_student,
     connect,
     layers_of,
 )
@@ -91,13 +92,7 @@ class Distiller(SavedWithoutTeacher, keras.Model):
         name="distiller",
         **kwargs,
     ):
-        if not isinstance(student, keras.Model):
-            raise invalid(
-                "Distiller",
-                "`student` to be a keras.Model",
-                type(student).__name__,
-                "The order is Distiller(teacher, student).",
-            )
+        check_student(student)
         schedules.check_schedule("Distiller", "alpha", alpha, check_fraction)
         kwargs.setdefault("dtype", student.dtype_policy)
         # Teacher and student cast their inputs themselves, each in its own way.
@@ -126,7 +121,7 @@ class Distiller(SavedWithoutTeacher, keras.Model):
             *self._objective.teacher_trackers,
         ]
         self._teacher = None
-        self._checked_data = None
+        self._checked_data = lambda: None
         if teacher is not None:
             self.attach_teacher(teacher, preprocessing=teacher_preprocessing)
 
@@ -156,7 +151,7 @@ class Distiller(SavedWithoutTeacher, keras.Model):
         teacher.check("Distiller", self.student)
         self._check_fingerprint(teacher)
         self._teacher = teacher
-        self._checked_data = None
+        self._checked_data = lambda: None
         self.train_function = self.test_function = None
         if getattr(self.student, "inputs", None):
             self.build(self.student.input_shape)
@@ -203,19 +198,19 @@ class Distiller(SavedWithoutTeacher, keras.Model):
             ValueError: Before the first step, for models or data that cannot be used.
         """
         self._assert_compile_called("fit")
-        self._require_teacher()
+        require_teacher(self)
         # A data set is looked at once: every look would start its pipeline anew.
-        if self._checked_data is None or self._checked_data() is not x:
+        if not isinstance(x, tf.data.Dataset) or self._checked_data() is not x:
             with self.distribute_strategy.scope():
                 x = check_before_fit(self, x, y)
-            is_dataset = isinstance(x, tf.data.Dataset)
-            self._checked_data = weakref.ref(x) if is_dataset else None
+        if isinstance(x, tf.data.Dataset):
+            self._checked_data = weakref.ref(x)
         return super().fit(x, y, *args, **kwargs)
 
     def train_step(self, data):
         """One step on one batch: the teacher and the student run once each."""
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        self._require_teacher()
+        require_teacher(self)
         if y is None and self._objective.needs_labels:
             raise unlabelled()
         teacher = self._ask_teacher(x)
@@ -263,15 +258,6 @@ class Distiller(SavedWithoutTeacher, keras.Model):
             return super().get_metrics_result()
         told = [self._loss_tracker, *self._trackers]
         return {metric.name: metric.result() for metric in told}
-
-    def _require_teacher(self):
-        if self._teacher is None:
-            raise invalid(
-                "Distiller.fit",
-                "a teacher",
-                "a distiller that was loaded without one",
-                "Give it back: distiller.attach_teacher(teacher).",
-            )
 
     def _ask_teacher(self, x):
         layers = layers_of(self.distillation_losses, "teacher_layers")

@@ -46,6 +46,17 @@ def check_before_fit(distiller, x, y):
     return x
 
 
+def require_teacher(distiller):
+    """Raises if a distiller has no teacher, as after loading."""
+    if distiller.teacher is None:
+        raise invalid(
+            WHERE,
+            "a teacher",
+            "a distiller that was loaded without one",
+            "Give it back: distiller.attach_teacher(teacher).",
+        )
+
+
 def unlabelled():
     """The error for data without labels where they are needed."""
     return invalid(

@@ -16,6 +16,17 @@ from keras_kd.teachers import FrozenTeacher, Teacher
 DEFAULT_TEMPERATURE = 4.0
 
 
+def check_student(student):
+    """Raises unless the student is a Keras model."""
+    if not isinstance(student, keras.Model):
+        raise invalid(
+            "Distiller",
+            "`student` to be a keras.Model",
+            type(student).__name__,
+            "The order is Distiller(teacher, student).",
+        )
+
+
 def as_teacher(teacher, preprocessing, from_logits):
     """A `Teacher`, from one or from a Keras model."""
     if not isinstance(teacher, Teacher):

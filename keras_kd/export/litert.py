@@ -22,6 +22,9 @@ class LiteRtModel:
 
     Raises:
         ValueError: It is not a .tflite file that LiteRT can run.
+
+    Example:
+        See `examples/01_digits.py`; `LiteRtModel("student.tflite")(x)` gives scores.
     """
 
     def __init__(self, path, *, threads=1):

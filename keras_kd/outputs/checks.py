@@ -7,7 +7,19 @@ from keras_kd._checks import invalid
 
 
 def check_weights(where, model, role):
-    """Raises if a weight of `model` is NaN or infinite, naming it."""
+    """Raises if a weight of `model` is NaN or infinite, naming it.
+
+    Args:
+        where: str, see `invalid`.
+        model: a Keras model.
+        role: str, what to call it: "teacher", "student".
+
+    Raises:
+        ValueError: There is such a weight.
+
+    Example:
+        >>> check_weights("here", keras.Sequential([keras.layers.Dense(2)]), "student")
+    """
     for weight in model.weights:
         value = keras.ops.convert_to_numpy(weight)
         if np.issubdtype(value.dtype, np.floating) and not np.isfinite(value).all():
@@ -27,6 +39,13 @@ def check_logits(where, logits, head, role):
         logits: `(batch, num_classes)`.
         head: the model's `Head`; only an unrecognised one can be wrong about logits.
         role: "teacher" or "student".
+
+    Raises:
+        ValueError: They are not usable as logits.
+
+    Example:
+        >>> from keras_kd.outputs import Head
+        >>> check_logits("here", [[2.0, -1.0]], Head("unknown"), "teacher")
     """
     values = keras.ops.convert_to_numpy(logits)
     if not np.isfinite(values).all():

@@ -74,6 +74,11 @@ def output_shapes(function, inputs):
 
     Returns:
         A `ModelOutputs` of shapes (tuples; None where a size is not fixed).
+
+    Example:
+        >>> pooled = lambda x: ModelOutputs(ops.mean(x, axis=1))
+        >>> output_shapes(pooled, keras.KerasTensor((None, 7, 3))).logits
+        (None, 3)
     """
     specs = _Function(function).compute_output_spec(inputs)
     return ModelOutputs(

@@ -44,5 +44,7 @@ def convnet(input_shape, num_classes, *, width, blocks=2, name="convnet"):
 
 def _convolution(x, channels, name=None):
     x = layers.Conv2D(channels, 3, padding="same", use_bias=False)(x)
-    x = layers.BatchNormalization()(x)
+    # Keras's momentum of 0.99 takes some 500 steps to forget its starting values; small
+    # data sets end before that, and the trained model would predict with them.
+    x = layers.BatchNormalization(momentum=0.9)(x)
     return layers.ReLU(name=name)(x)

@@ -1,0 +1,60 @@
+"""Every file in examples/ runs."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def images(tmp_path):
+    generator = np.random.default_rng(0)
+    for label, level in (("dark", 40), ("light", 200)):
+        folder = tmp_path / "images" / "train" / label
+        folder.mkdir(parents=True)
+        for number in range(40):
+            image = generator.normal(level, 20, (16, 16, 3)).clip(0, 255)
+            keras.utils.save_img(folder / f"{number}.png", image, scale=False)
+    return tmp_path / "images"
+
+
+def run(name, *arguments):
+    result = subprocess.run(
+        [sys.executable, ROOT / "examples" / name, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr[-2000:]
+    return result.stdout
+
+
+def test_digits(tmp_path):
+    output = run("01_digits.py", tmp_path)
+    assert "Verification(examples=540, accuracy=0.9" in output
+    assert "measured_on='host CPU" in output
+    assert (tmp_path / "student.json").exists()
+
+
+def test_digits_is_short():
+    lines = (ROOT / "examples" / "01_digits.py").read_text().splitlines()
+    assert len(lines) < 40
+
+
+def test_your_own_images(images, tmp_path):
+    out = tmp_path / "out"
+    output = run(
+        "02_your_own_images.py", f"folder:{images}", "--epochs", 3, "--out", out
+    )
+    assert "classes ('dark', 'light')" in output
+    assert (out / "student-int8.tflite").exists()
+
+
+def test_there_is_a_test_for_every_example():
+    names = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
+    assert names == ["01_digits.py", "02_your_own_images.py"]
