@@ -117,12 +117,12 @@ _SCORES = {
     "95 % CI": lambda row: "{:.1f}-{:.1f}".format(
         *(100 * x for x in row.accuracy_ci95)
     ),
-    "as teacher": lambda row: f"{row.teacher_agreement:.1%}",
 }
 _MODEL_COLUMNS = {
     "model": lambda row: row.name,
     "weights": lambda row: f"{row.params:,}",
     **_SCORES,
+    "as teacher": lambda row: f"{row.teacher_agreement:.1%}",
 }
 _FILE_COLUMNS = {
     "file": lambda row: row.name,

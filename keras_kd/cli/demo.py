@@ -41,10 +41,10 @@ def _summary(trained, files):
     ratio, kept = teacher.params / student.params, student.accuracy / teacher.accuracy
     return (
         f"The distilled student has {ratio:.0f}x fewer weights than its teacher and "
-        f"keeps {kept:.1%}\nof its accuracy: {student.accuracy:.1%}, against "
-        f"{scratch.accuracy:.1%} from labels alone. With {few.labels}\nlabels and "
-        f"the other images unlabelled it reaches {few.accuracy:.1%}; from the "
-        f"{few.labels} alone,\n{few_scratch.accuracy:.1%}. As an int8 file it takes "
+        f"keeps {kept:.1%} of its accuracy: {student.accuracy:.1%}, against "
+        f"{scratch.accuracy:.1%} from labels alone. With {few.labels} labels and the "
+        f"other images unlabelled it reaches {few.accuracy:.1%}; from the {few.labels} "
+        f"labels alone, {few_scratch.accuracy:.1%}. As an int8 file it takes "
         f"{int8.size_bytes / 1000:.1f} kB and is {int8.accuracy:.1%} accurate.\n"
     )
 

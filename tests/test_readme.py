@@ -1,0 +1,86 @@
+"""What the README says can be run, is run or parsed; its figures are those of files."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from keras_kd.cli.app import app
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
+COMMANDS = [
+    line
+    for language, text in BLOCKS
+    if language == "bash"
+    for line in text.splitlines()
+    if line
+]
+
+
+def test_python_blocks_run_in_order(tmp_path):
+    program = "\n".join(text for language, text in BLOCKS if language == "python")
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert "Verification(" in result.stdout
+    assert "Latency(" in result.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command_parses(command):
+    program, *arguments = shlex.split(command)
+    if program == "make":
+        assert f"\n{arguments[0]}:" in (ROOT / "Makefile").read_text()
+        return
+    assert program == "keras-kd"
+    group = typer.main.get_command(app)
+    name, subcommand, rest = group.resolve_command(
+        group.make_context("keras-kd", arguments, resilient_parsing=True), arguments
+    )
+    subcommand.make_context(name, rest)
+
+
+def test_demo_tables_are_those_of_the_result_file():
+    results = json.loads((ROOT / "benchmarks/results/demo.json").read_text())
+    for row in results["rows"]:
+        (line,) = [x for x in README.splitlines() if x.startswith(f" {row['name']}  ")]
+        low, high = (100 * bound for bound in row["accuracy_ci95"])
+        expected = [f"{row['accuracy']:.1%}", f"{low:.1f}-{high:.1f}"]
+        expected.append(f"{row['size_bytes'] / 1000:,.1f}")
+        if row["kind"] == "tflite":
+            expected.append(f"{row['latency_ms']['p50']:.4f}")
+        for cell in expected:
+            assert cell in line.split(), row["name"]
+
+
+def test_speed_table_is_that_of_the_result_file():
+    results = json.loads((ROOT / "benchmarks/results/step_time.json").read_text())
+    rows = {
+        "soft targets": "soft_targets",
+        "soft targets and two features": "two_features",
+    }
+    for title, key in rows.items():
+        cells = [
+            "{} ({})".format(
+                *(f"{results[key][kind][ratio]:.3f}" for kind in ("median", "minimum"))
+            )
+            for ratio in ("ours_to_keras", "ours_to_student_plus_teacher")
+        ]
+        assert f"| {title} | {' | '.join(cells)} |" in README
+
+
+@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)]+)\)", README))))
+def test_link_leads_somewhere(link):
+    assert link.startswith("https://") or (ROOT / link).exists()
