@@ -4,6 +4,7 @@ import contextlib
 import os
 import sys
 
+from rich import box
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -12,6 +13,7 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.table import Table
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
@@ -41,6 +43,20 @@ def progress():
         TextColumn("{task.fields[note]}"),
         console=console,
     )
+
+
+def new_table(title, *columns):
+    """A table in the house's look; the first column is text, the others are numbers."""
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    for number, heading in enumerate(columns):
+        table.add_column(heading, justify="right" if number else "left", no_wrap=True)
+    return table
 
 
 def fail(message):

@@ -3,10 +3,9 @@
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from rich import box
-from rich.table import Table
 
 from keras_kd._files import write_json
+from keras_kd.cli._console import new_table
 
 
 @dataclass(frozen=True)
@@ -95,17 +94,8 @@ def write(path, rows, *, seed, **more):
 
 def table(title, rows):
     """The rows as a table for the terminal, at most 80 characters wide."""
-    result = Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-    )
     columns = _FILE_COLUMNS if rows[0].kind == "tflite" else _MODEL_COLUMNS
-    for heading in columns:
-        justify = "left" if heading in ("model", "file") else "right"
-        result.add_column(heading, justify=justify, no_wrap=True)
+    result = new_table(title, *columns)
     for row in rows:
         result.add_row(*(cell(row) for cell in columns.values()))
     return result

@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from keras_kd.cli._console import console
+from keras_kd.cli._console import console, new_table
 
 
 def command(
@@ -19,9 +18,7 @@ def command(
     """Time .tflite files, one example at a time."""
     from keras_kd.benchmark import measure
 
-    rows = Table("File", title_justify="left")
-    for heading in ("load ms", "p50 ms", "p90 ms", "p99 ms"):
-        rows.add_column(heading, justify="right")
+    rows = new_table(None, "file", "load ms", "p50 ms", "p90 ms", "p99 ms")
     for path in tflite:
         latency = measure(
             path, target=target, threads=threads, runs=runs, warmup=warmup
@@ -33,7 +30,8 @@ def command(
             f"{latency.p90_ms:.4f}",
             f"{latency.p99_ms:.4f}",
         )
-    rows.title = f"{latency.measured_on}: {latency.machine}, {threads} thread(s)"
+    threads_used = "1 thread" if threads == 1 else f"{threads} threads"
+    rows.title = f"{latency.measured_on} ({latency.machine}), {threads_used}"
     console.print(rows)
 
 

@@ -22,15 +22,17 @@ def command(
     ] = "digits",
     alpha: Annotated[float, typer.Option(help="Weight of the hard labels.")] = 0.1,
     temperature: Annotated[float, typer.Option(help="Softens the teacher.")] = 4.0,
-    epochs: Annotated[int, typer.Option(min=1)] = 30,
-    batch_size: Annotated[int, typer.Option(min=1)] = 32,
+    epochs: Annotated[int, typer.Option(min=1, help="Times through the data.")] = 30,
+    batch_size: Annotated[int, typer.Option(min=1, help="Examples a step.")] = 32,
     learning_rate: Annotated[
         float, typer.Option(help="Of Adam, at the start of a cosine decay.")
     ] = 0.003,
     crop: Annotated[
         int, typer.Option(min=0, help="Augment: shift by up to so many pixels.")
     ] = 0,
-    flip: Annotated[bool, typer.Option(help="Augment: mirror left to right.")] = False,
+    flip: Annotated[
+        bool, typer.Option("--flip", help="Augment: mirror left to right.")
+    ] = False,
     image_size: Annotated[
         str | None, typer.Option(help="Resize images to 96 or 96x128 pixels.")
     ] = None,

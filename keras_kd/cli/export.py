@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from keras_kd.cli._console import console, progress
+from keras_kd.cli._console import console, new_table, progress
 from keras_kd.cli._files import image_size as parse_image_size
 from keras_kd.cli._files import load_model, output_folder
 
@@ -31,7 +30,7 @@ def command(
     keras_model = load_model(model)
     dataset = load(data, image_size=parse_image_size(image_size))
     folder = output_folder(out)
-    rows = Table("File", "Precision", "Bytes", "Input", "Output")
+    rows = new_table(f"Written to {folder}/", "file", "bytes", "input", "output")
     precisions = [name.strip() for name in precision.split(",")]
     with progress() as bar:
         task = bar.add_task("Converting", total=len(precisions), note="")
@@ -46,8 +45,7 @@ def command(
                 labels=dataset.class_names,
             )
             rows.add_row(
-                str(path),
-                name,
+                path.name,
                 f"{manifest.size_bytes:,}",
                 manifest.input.dtype,
                 manifest.output.dtype,

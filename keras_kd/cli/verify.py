@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from keras_kd.cli._console import console
+from keras_kd.cli._console import console, new_table
 from keras_kd.cli._files import image_size as parse_image_size
 from keras_kd.cli._files import load_model
 
@@ -28,15 +27,16 @@ def command(
     dataset = load(data, image_size=parse_image_size(image_size))
     result = verify(tflite, load_model(model), dataset.test)
     low, high = result.accuracy_ci95
-    rows = Table(show_header=False)
-    rows.add_row("Examples", str(result.examples))
-    rows.add_row(
-        "Accuracy of the file",
-        f"{result.accuracy:.2%} (95 % interval {low:.2%} to {high:.2%})",
-    )
-    rows.add_row("Accuracy of the Keras model", f"{result.keras_accuracy:.2%}")
-    rows.add_row("Same class as the Keras model", f"{result.keras_agreement:.2%}")
-    rows.add_row("Largest difference of an output", f"{result.max_abs_error:.4g}")
+    rows = new_table(f"{tflite.name} on the test part of {data}", "measure", "value")
+    for name, value in (
+        ("examples", f"{result.examples}"),
+        ("accuracy of the file", f"{result.accuracy:.2%}"),
+        ("its 95 % interval", f"{low:.2%} to {high:.2%}"),
+        ("accuracy of the Keras model", f"{result.keras_accuracy:.2%}"),
+        ("same class as the Keras model", f"{result.keras_agreement:.2%}"),
+        ("largest difference of an output", f"{result.max_abs_error:.4g}"),
+    ):
+        rows.add_row(name, value)
     console.print(rows)
 
 
