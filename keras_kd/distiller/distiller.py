@@ -41,7 +41,7 @@ class Distiller(SavedWithoutTeacher, keras.Model):
             `keras.distillation` losses. Default: soft targets at `temperature`;
             `SoftTargetDistillation`, or `MultiLabelDistillation` for a sigmoid head.
         distillation_loss_weights: a number or `LearningRateSchedule` for each of them;
-            default 1.0.
+            default: the weight that its authors give each (`published_weight`).
         alpha: float in [0, 1] or `LearningRateSchedule`: the weight of the hard labels.
             0 for unlabelled data. Default 0.1.
         temperature: float > 0 or `LearningRateSchedule`, for the default loss only.
@@ -216,7 +216,9 @@ class Distiller(SavedWithoutTeacher, keras.Model):
         teacher = self._ask_teacher(x)
         with tf.GradientTape() as tape:
             predictions, student = self._run_student(x, training=True)
-            loss = self._loss(teacher, student, predictions, y, sample_weight)
+            loss = self._loss(
+                teacher, student, predictions, y, sample_weight, training=True
+            )
             scaled_loss = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled_loss, self.trainable_weights)
         self.optimizer.apply_gradients(
@@ -229,7 +231,7 @@ class Distiller(SavedWithoutTeacher, keras.Model):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         teacher = None if self._teacher is None else self._ask_teacher(x)
         predictions, student = self._run_student(x, training=False)
-        self._loss(teacher, student, predictions, y, sample_weight)
+        self._loss(teacher, student, predictions, y, sample_weight, training=False)
         return self.compute_metrics(x, y, predictions, sample_weight)
 
     def compute_loss(
@@ -272,7 +274,7 @@ class Distiller(SavedWithoutTeacher, keras.Model):
             training=training,
         )
 
-    def _loss(self, teacher, student, predictions, y, sample_weight):
+    def _loss(self, teacher, student, predictions, y, sample_weight, *, training):
         """The number to minimise, of this replica; updates what is logged."""
         # Keras divides the hard loss by the replicas, whose gradients it adds.
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
@@ -288,6 +290,7 @@ class Distiller(SavedWithoutTeacher, keras.Model):
             sample_weight=sample_weight,
             regularisation=self.losses,
             step=self.optimizer.iterations,
+            training=training,
         )
         batch_size = ops.shape(student.logits)[0]
         self._loss_tracker.update_state(total, sample_weight=batch_size)

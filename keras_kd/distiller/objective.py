@@ -37,7 +37,16 @@ class Objective:
         return schedules.is_schedule(self.alpha) or self.alpha != 0
 
     def __call__(
-        self, *, hard, teacher, student, labels, sample_weight, regularisation, step
+        self,
+        *,
+        hard,
+        teacher,
+        student,
+        labels,
+        sample_weight,
+        regularisation,
+        step,
+        training,
     ):
         """The total for one batch; updates the trackers.
 
@@ -49,6 +58,7 @@ class Objective:
             sample_weight: `(batch,)` or None.
             regularisation: list of scalars, added as they are.
             step: the optimizer's step count, for schedules.
+            training: bool, for the layers inside the losses.
 
         Returns:
             A float32 scalar.
@@ -61,9 +71,10 @@ class Objective:
             logged.append((self.student_tracker, hard))
         if teacher is not None:
             soft = [
-                batch_mean(loss(teacher, student, labels=labels), sample_weight)
+                loss(teacher, student, labels, training=training)
                 for loss in self.losses
             ]
+            soft = [batch_mean(values, sample_weight) for values in soft]
             for weight, value in zip(self.weights, soft, strict=True):
                 total += (1.0 - alpha) * schedules.value_at(weight, step) * value
             if self.teacher_agreement:

@@ -65,7 +65,7 @@ def as_losses(losses, weights, *, temperature, student, head):
     losses = list(losses) if isinstance(losses, (list, tuple)) else [losses]
     losses = [_as_loss(loss) for loss in losses]
     if weights is None:
-        weights = [1.0] * len(losses)
+        weights = [loss.published_weight for loss in losses]
     weights = list(weights) if isinstance(weights, (list, tuple)) else [weights]
     if not losses or len(weights) != len(losses):
         raise invalid(

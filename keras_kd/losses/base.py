@@ -23,6 +23,10 @@ class DistillationLoss(keras.layers.Layer, abc.ABC):
         name: str, the name under which `fit` logs the loss (`name + "_loss"`); by
             default the class's name in lower case without "Distillation".
 
+    Attributes:
+        published_weight: float, the factor its authors give the loss; `Distiller` uses
+            it unless told otherwise. What `call` returns is without it.
+
     Example:
         >>> from keras import ops
         >>> class LogitGap(DistillationLoss):
@@ -32,11 +36,13 @@ class DistillationLoss(keras.layers.Layer, abc.ABC):
         'logit_gap'
     """
 
+    published_weight = 1.0
+
     def __init__(self, *, teacher_layers=(), student_layers=(), name=None, **kwargs):
         kwargs.setdefault("dtype", "float32")
         super().__init__(name=name or _snake_case(type(self).__name__), **kwargs)
-        self.teacher_layers = tuple(teacher_layers)
-        self.student_layers = tuple(student_layers)
+        self.teacher_layers = _paths(teacher_layers)
+        self.student_layers = _paths(student_layers)
         self._read_iterations = _zero
 
     def build(self, teacher_shapes, student_shapes):
@@ -50,11 +56,14 @@ class DistillationLoss(keras.layers.Layer, abc.ABC):
             ValueError: The shapes do not fit the loss.
         """
 
-    def __call__(self, teacher, student, labels=None):
-        """Computes the loss of one batch; see `call`."""
+    def __call__(self, teacher, student, labels=None, *, training=False):
+        """Computes the loss of one batch; see `call`.
+
+        `training` reaches the layers inside the loss, such as BatchNormalization.
+        """
         if not self.built:
             self.build(_shapes(teacher), _shapes(student))
-        return super().__call__(teacher, student, labels=labels)
+        return super().__call__(teacher, student, labels=labels, training=training)
 
     @abc.abstractmethod
     def call(self, teacher, student, labels=None):
@@ -103,6 +112,10 @@ class DistillationLoss(keras.layers.Layer, abc.ABC):
                 f"{student_shape}",
                 "Give both models a head with the same number of classes.",
             )
+
+
+def _paths(layers):
+    return (layers,) if isinstance(layers, str) else tuple(layers)
 
 
 def _shapes(outputs):

@@ -1,0 +1,1 @@
+"""Losses on intermediate feature maps `(batch, height, width, channels)`."""

@@ -1,0 +1,1 @@
+"""Losses on how the examples of a batch relate to each other."""
