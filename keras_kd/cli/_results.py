@@ -64,10 +64,12 @@ def tflite_row(name, manifest, path, model, teacher, x, y, *, labels):
     """Measures a .tflite file: its accuracy, its agreement and its latency here."""
     from keras_kd.benchmark import measure
     from keras_kd.export import LiteRtModel, verify
+    from keras_kd.export.accuracy import decide
+    from keras_kd.outputs import find_head
 
     verified = verify(path, model, (x, y))
     latency = measure(path)
-    chosen = LiteRtModel(path)(x).argmax(axis=-1)
+    chosen = decide(LiteRtModel(path)(x), find_head(model).activation)
     return Row(
         name=name,
         kind="tflite",
@@ -123,4 +125,7 @@ _FILE_COLUMNS = {
 
 
 def _classes(model, x):
-    return np.asarray(model.predict(x, verbose=0)).argmax(axis=-1)
+    from keras_kd.export.accuracy import decide
+    from keras_kd.outputs import find_head
+
+    return decide(model.predict(x, verbose=0), find_head(model).activation)

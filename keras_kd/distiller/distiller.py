@@ -17,6 +17,7 @@ from keras_kd.distiller.wiring import (
     check_student,
     connect,
     layers_of,
+    override_for,
 )
 from keras_kd.losses import schedules
 from keras_kd.outputs import find_head, forward
@@ -57,6 +58,7 @@ class Distiller(SavedWithoutTeacher, keras.Model):
 
     Attributes:
         student: the student model, ready to use or save after `fit`.
+        objective: the losses, their weights and α, to be read.
         teacher: the `Teacher`, or None in a distiller that was just loaded.
 
     Raises:
@@ -98,32 +100,30 @@ class Distiller(SavedWithoutTeacher, keras.Model):
         # Teacher and student cast their inputs themselves, each in its own way.
         super().__init__(name=name, autocast=False, **kwargs)
         self.student = student
-        self.alpha = alpha
         self.from_logits = from_logits
-        self.teacher_agreement = teacher_agreement
-        self.head = find_head(student, from_logits=from_logits)
-        self.distillation_losses, self.distillation_loss_weights = as_losses(
+        self.head = find_head(
+            student, from_logits=override_for(student, teacher, from_logits)
+        )
+        if teacher is not None:
+            teacher = as_teacher(teacher, teacher_preprocessing, from_logits, student)
+        losses, weights = as_losses(
             distillation_losses,
             distillation_loss_weights,
             temperature=temperature,
             student=student,
-            head=self.head,
+            heads=[self.head] if teacher is None else [self.head, teacher.head],
         )
-        self._objective = Objective(
-            self.distillation_losses,
-            self.distillation_loss_weights,
-            alpha,
-            teacher_agreement=teacher_agreement,
-        )
-        # Named here too, for Keras to find and reset.
+        self.objective = Objective(losses, weights, alpha, teacher_agreement)
+        # Named here too, for Keras to find, train, save and reset.
+        self.distillation_losses = losses
         self._trackers = [
-            self._objective.student_tracker,
-            *self._objective.teacher_trackers,
+            self.objective.student_tracker,
+            *self.objective.teacher_trackers,
         ]
         self._teacher = None
         self._checked_data = lambda: None
         if teacher is not None:
-            self.attach_teacher(teacher, preprocessing=teacher_preprocessing)
+            self.attach_teacher(teacher)
 
     @property
     def teacher(self):
@@ -136,18 +136,20 @@ class Distiller(SavedWithoutTeacher, keras.Model):
         """Whether the loss on hard labels was left to be inferred."""
         return isinstance(self.loss, HardLabelCrossEntropy)
 
-    def attach_teacher(self, teacher, *, preprocessing=None):
+    def attach_teacher(self, teacher, *, teacher_preprocessing=None):
         """Gives the teacher back to a distiller that was loaded from a file.
 
         Args:
             teacher: as for the constructor.
-            preprocessing: as `teacher_preprocessing`.
+            teacher_preprocessing: as for the constructor.
 
         Raises:
             ValueError: It is not the teacher that the distiller was trained with, or it
                 does not fit the student.
         """
-        teacher = as_teacher(teacher, preprocessing, self.from_logits)
+        teacher = as_teacher(
+            teacher, teacher_preprocessing, self.from_logits, self.student
+        )
         teacher.check("Distiller", self.student)
         self._check_fingerprint(teacher)
         self._teacher = teacher
@@ -183,13 +185,11 @@ class Distiller(SavedWithoutTeacher, keras.Model):
         Raises:
             ValueError: The loss's `from_logits` contradicts the student's head.
         """
+        self._checked_data = lambda: None
         if loss is None:
-            sigmoid = self.head.activation == "sigmoid"
-            loss = HardLabelCrossEntropy("sigmoid" if sigmoid else "softmax")
+            loss = HardLabelCrossEntropy(self.objective.label_activation(self.head))
         check_from_logits(loss, self.head)
         super().compile(optimizer, loss, *args, **kwargs)
-        for distillation_loss in self.distillation_losses:
-            distillation_loss.follow(self.optimizer)
 
     def fit(self, x=None, y=None, *args, **kwargs):
         """Trains the student; arguments and result as in `keras.Model.fit`.
@@ -211,7 +211,7 @@ class Distiller(SavedWithoutTeacher, keras.Model):
         """One step on one batch: the teacher and the student run once each."""
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         require_teacher(self)
-        if y is None and self._objective.needs_labels:
+        if y is None and self.objective.needs_labels:
             raise unlabelled()
         teacher = self._ask_teacher(x)
         with tf.GradientTape() as tape:
@@ -230,6 +230,8 @@ class Distiller(SavedWithoutTeacher, keras.Model):
         """The losses and metrics of one batch; without a teacher, the hard ones."""
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         teacher = None if self._teacher is None else self._ask_teacher(x)
+        if teacher is None and y is None:
+            raise unlabelled()
         predictions, student = self._run_student(x, training=False)
         self._loss(teacher, student, predictions, y, sample_weight, training=False)
         return self.compute_metrics(x, y, predictions, sample_weight)
@@ -244,7 +246,7 @@ class Distiller(SavedWithoutTeacher, keras.Model):
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """The values to log: those that the batch could tell something about."""
-        of_teacher = self._objective.teacher_trackers
+        of_teacher = self.objective.teacher_trackers
         if y is None:
             told = [self._loss_tracker, *of_teacher]
             return {metric.name: metric.result() for metric in told}
@@ -262,7 +264,7 @@ class Distiller(SavedWithoutTeacher, keras.Model):
         return {metric.name: metric.result() for metric in told}
 
     def _ask_teacher(self, x):
-        layers = layers_of(self.distillation_losses, "teacher_layers")
+        layers = layers_of(self.objective.losses, "teacher_layers")
         return self._teacher(x, layers=layers)
 
     def _run_student(self, x, *, training):
@@ -270,7 +272,7 @@ class Distiller(SavedWithoutTeacher, keras.Model):
             self.student,
             x,
             head=self.head,
-            layers=layers_of(self.distillation_losses, "student_layers"),
+            layers=layers_of(self.objective.losses, "student_layers"),
             training=training,
         )
 
@@ -282,7 +284,7 @@ class Distiller(SavedWithoutTeacher, keras.Model):
         if y is not None:
             outputs = student.logits if self.infers_hard_loss else predictions
             hard = replicas * self._compile_loss(y, outputs, sample_weight)
-        total = self._objective(
+        total = self.objective(
             hard=hard,
             teacher=teacher,
             student=student,

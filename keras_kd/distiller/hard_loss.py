@@ -86,7 +86,7 @@ def check_from_logits(loss, head):
 
 def _reads_logits(loss):
     """The loss's `from_logits`, or None if it has no such option."""
-    if isinstance(loss, str):
+    if isinstance(loss, (str, dict)):
         loss = keras.losses.get(loss)
     if isinstance(loss, keras.losses.Loss):
         return loss.get_config().get("from_logits")

@@ -5,7 +5,7 @@ from keras import ops
 
 from keras_kd.distiller.batch import agreement, batch_mean
 from keras_kd.distiller.wiring import metric_names
-from keras_kd.losses import schedules
+from keras_kd.losses import MultiLabelDistillation, schedules
 
 
 class Objective:
@@ -22,7 +22,7 @@ class Objective:
         teacher_trackers: those of the terms that need a teacher.
     """
 
-    def __init__(self, losses, weights, alpha, *, teacher_agreement):
+    def __init__(self, losses, weights, alpha, teacher_agreement):
         self.losses = losses
         self.weights = weights
         self.alpha = alpha
@@ -30,6 +30,15 @@ class Objective:
         self.student_tracker = keras.metrics.Mean("student_loss")
         names = metric_names(losses) + ["teacher_agreement"] * teacher_agreement
         self.teacher_trackers = [keras.metrics.Mean(name) for name in names]
+
+    def label_activation(self, head):
+        """How labels are read: "softmax", one class, or "sigmoid", each on its own.
+
+        Args:
+            head: the student's `Head`.
+        """
+        many = any(isinstance(loss, MultiLabelDistillation) for loss in self.losses)
+        return "sigmoid" if many or head.activation == "sigmoid" else "softmax"
 
     @property
     def needs_labels(self):
@@ -71,7 +80,7 @@ class Objective:
             logged.append((self.student_tracker, hard))
         if teacher is not None:
             soft = [
-                loss(teacher, student, labels, training=training)
+                loss(teacher, student, labels, training=training, iterations=step)
                 for loss in self.losses
             ]
             soft = [batch_mean(values, sample_weight) for values in soft]

@@ -9,14 +9,14 @@ import tensorflow as tf
 
 from keras_kd._checks import invalid
 from keras_kd.distiller.hard_loss import is_sparse
-from keras_kd.outputs import check_logits, check_weights
+from keras_kd.outputs import check_inputs, check_logits, check_weights
 
 WHERE = "Distiller.fit"
 PEEKED_EXAMPLES = 8
 
 
 def check_before_fit(distiller, x, y):
-    """Looks at the models, at the first examples, and at all labels in memory.
+    """Looks at the models, at the first batch, and at all labels in memory.
 
     Args:
         distiller: the `Distiller`, compiled, with a teacher.
@@ -34,15 +34,18 @@ def check_before_fit(distiller, x, y):
     if batch is None:
         return x
     inputs, labels = batch
-    if labels is None and distiller.alpha != 0:
+    check_inputs(WHERE, distiller.student, inputs)
+    inputs = keras.tree.map_structure(lambda leaf: leaf[:PEEKED_EXAMPLES], inputs)
+    if labels is None and distiller.objective.needs_labels:
         raise unlabelled()
     teacher = distiller.teacher
     check_logits(WHERE, teacher(inputs).logits, teacher.head, "teacher")
     logits = distiller.student_outputs(inputs).logits
     check_logits(WHERE, logits, distiller.head, "student")
     if labels is not None and distiller.infers_hard_loss:
-        whole = y if isinstance(y, np.ndarray) else labels
-        check_labels(whole, logits.shape[-1], distiller.loss.activation)
+        check_labels(
+            labels if y is None else y, logits.shape[-1], distiller.loss.activation
+        )
     return x
 
 
@@ -76,23 +79,25 @@ def first_batch(x, y):
 
     Returns:
         `(x, batch)`: `x` to be used from now on (a generator is given back whole), and
-        `(inputs, labels)`, at most 8 examples; None for data of a kind not known here.
+        `(inputs, labels)`; None for data of a kind not known here.
 
     Raises:
         ValueError: There is no data.
     """
     if isinstance(x, tf.data.Dataset):
-        return x, _head(next(iter(x.take(1)), None))
+        return x, _parts(next(iter(x.take(1)), None))
     if isinstance(x, keras.utils.PyDataset):
-        return x, _head(x[0] if x.num_batches != 0 else None)
+        return x, _parts(x[0] if x.num_batches != 0 else None)
     if isinstance(x, types.GeneratorType):
         first = next(x, None)
-        batch = _head(first)
+        batch = _parts(first)
         return (item for item in itertools.chain([first], x)), batch
     leaves = keras.tree.flatten(x)
+    if not leaves and x is not None:
+        return x, _parts(None)
     if not leaves or not all(hasattr(leaf, "shape") for leaf in leaves):
         return x, None
-    return x, _head((x, y) if all(len(leaf) for leaf in leaves) else None)
+    return x, _parts((x, y) if all(len(leaf) for leaf in leaves) else None)
 
 
 def check_labels(labels, num_classes, activation):
@@ -103,8 +108,12 @@ def check_labels(labels, num_classes, activation):
         num_classes: int.
         activation: "softmax" or "sigmoid", see `HardLabelCrossEntropy`.
     """
-    labels = np.asarray(labels)
-    if not np.isfinite(labels.astype("float64")).all():
+    labels = np.asarray(*keras.tree.flatten(labels))
+    if not np.issubdtype(labels.dtype, np.number) and labels.dtype != bool:
+        raise invalid(
+            WHERE, "labels as numbers", labels.dtype, "Number the classes from 0."
+        )
+    if not np.isfinite(labels).all():
         raise invalid(WHERE, "finite labels", "NaN or inf", "Clean the labels.")
     one_choice = activation == "softmax" and num_classes > 1
     if one_choice and is_sparse(labels.shape, (len(labels), num_classes)):
@@ -112,7 +121,7 @@ def check_labels(labels, num_classes, activation):
     elif labels.size != len(labels) * num_classes:
         raise invalid(
             WHERE,
-            f"labels of shape (batch,) or (batch, {num_classes})",
+            f"labels of shape {'(batch,) or ' * one_choice}(batch, {num_classes})",
             labels.shape,
             "Encode the labels for the classes of the student's head.",
         )
@@ -120,20 +129,25 @@ def check_labels(labels, num_classes, activation):
         _check_rows(labels, one_choice)
 
 
-def _head(batch):
+def _parts(batch):
+    """Inputs and labels of a batch, which must not be empty."""
     if batch is None:
         raise invalid(WHERE, "data", "an empty dataset", "Pass at least one example.")
     inputs, labels, _ = keras.utils.unpack_x_y_sample_weight(batch)
-
-    def cut(array):
-        return array[:PEEKED_EXAMPLES]
-
-    inputs = keras.tree.map_structure(cut, inputs)
-    return inputs, None if labels is None else keras.tree.map_structure(cut, labels)
+    leaves = keras.tree.flatten((inputs, labels))
+    if any(leaf is not None and not np.ndim(leaf) for leaf in leaves):
+        raise invalid(
+            WHERE, "batches", "single examples", "Call .batch(32) on the dataset."
+        )
+    return inputs, labels
 
 
 def _check_class_numbers(labels, num_classes):
     low, high = labels.min(), labels.max()
+    if (labels != np.floor(labels)).any():
+        raise invalid(
+            WHERE, "whole numbers as labels", "fractions", "Pass integer class numbers."
+        )
     if low < 0 or high >= num_classes:
         raise invalid(
             WHERE,
@@ -156,5 +170,6 @@ def _check_rows(labels, one_choice):
             WHERE,
             "one-hot labels for a softmax over the classes",
             "rows that do not sum to 1 (multi-hot)",
-            'Give both models a head with activation="sigmoid" for multi-hot labels.',
+            'Use heads with activation="sigmoid", or distillation_losses='
+            "MultiLabelDistillation(), for multi-hot labels.",
         )

@@ -21,17 +21,19 @@ class SavedWithoutTeacher:
     def get_config(self):
         """Everything but the teacher, of which only the fingerprint is kept."""
         serialize = keras.saving.serialize_keras_object
-        weights = self.distillation_loss_weights
+        objective = self.objective
         return {
             "name": self.name,
             "trainable": self.trainable,
             "dtype": serialize(self.dtype_policy),
             "student": serialize(self.student),
-            "distillation_losses": [serialize(x) for x in self.distillation_losses],
-            "distillation_loss_weights": [schedules.to_config(x) for x in weights],
-            "alpha": schedules.to_config(self.alpha),
+            "distillation_losses": [serialize(x) for x in objective.losses],
+            "distillation_loss_weights": [
+                schedules.to_config(x) for x in objective.weights
+            ],
+            "alpha": schedules.to_config(objective.alpha),
             "from_logits": self.from_logits,
-            "teacher_agreement": self.teacher_agreement,
+            "teacher_agreement": objective.teacher_agreement,
             "teacher_fingerprint": self.teacher_fingerprint,
         }
 
@@ -76,6 +78,6 @@ class SavedWithoutTeacher:
                 "Distiller.attach_teacher",
                 f"the teacher with fingerprint {expected[:12]}…",
                 f"one with {teacher.fingerprint[:12]}…",
-                "Load the teacher that this distiller was trained with, or make a new "
-                "Distiller for another one.",
+                "Load the teacher that this distiller was trained with, and pass its "
+                "teacher_preprocessing if it had one; or make a new Distiller.",
             )

@@ -10,7 +10,7 @@ from keras_kd.losses import (
     SoftTargetDistillation,
     schedules,
 )
-from keras_kd.outputs import forward, output_shapes
+from keras_kd.outputs import find_head, find_layer, forward, output_shapes
 from keras_kd.teachers import FrozenTeacher, Teacher
 
 DEFAULT_TEMPERATURE = 4.0
@@ -27,8 +27,28 @@ def check_student(student):
         )
 
 
-def as_teacher(teacher, preprocessing, from_logits):
+def override_for(model, other, from_logits):
+    """What `from_logits` says of one of two models.
+
+    It speaks of the heads that are not recognised; where both are, of both, and must
+    agree with them.
+
+    Args:
+        model: the Keras model in question.
+        other: the other one, or whatever stands in its place.
+        from_logits: None, True or False, as given to `Distiller`.
+    """
+    needs_it = find_head(model).activation == "unknown"
+    for_other = (
+        isinstance(other, keras.Model) and find_head(other).activation == "unknown"
+    )
+    return from_logits if needs_it or not for_other else None
+
+
+def as_teacher(teacher, preprocessing, from_logits, student):
     """A `Teacher`, from one or from a Keras model."""
+    if isinstance(teacher, keras.Model):
+        from_logits = override_for(teacher, student, from_logits)
     if not isinstance(teacher, Teacher):
         return FrozenTeacher(
             teacher, preprocessing=preprocessing, from_logits=from_logits
@@ -43,7 +63,7 @@ def as_teacher(teacher, preprocessing, from_logits):
     return teacher
 
 
-def as_losses(losses, weights, *, temperature, student, head):
+def as_losses(losses, weights, *, temperature, student, heads):
     """The list of distillation losses and the list of their weights.
 
     Args:
@@ -51,10 +71,10 @@ def as_losses(losses, weights, *, temperature, student, head):
         weights: None, or as many numbers or schedules.
         temperature: for the default loss, None if the user gave none.
         student: the student model.
-        head: the student's `Head`.
+        heads: the `Head` of the student and, if there is one, of the teacher.
     """
     if losses is None:
-        losses = [_default_loss(temperature, student, head)]
+        losses = [_default_loss(temperature, student, heads)]
     elif temperature is not None:
         raise invalid(
             "Distiller",
@@ -91,10 +111,13 @@ def connect(distiller, input_shape):
     Raises:
         ValueError: A layer path does not exist, or the shapes do not fit a loss.
     """
-    losses, student = distiller.distillation_losses, distiller.student
+    losses, student = distiller.objective.losses, distiller.student
     inputs = _symbolic_inputs(student, input_shape)
     teacher_layers = layers_of(losses, "teacher_layers")
     student_layers = layers_of(losses, "student_layers")
+    distiller.teacher.check_layers(teacher_layers)
+    for path in student_layers:
+        find_layer(student, path)
     teacher_shapes = output_shapes(
         lambda x: distiller.teacher(x, layers=teacher_layers), inputs
     )
@@ -103,7 +126,9 @@ def connect(distiller, input_shape):
         inputs,
     )
     for loss in losses:
-        if not loss.built:
+        if loss.built:
+            loss.check_built_for(teacher_shapes, student_shapes)
+        else:
             loss.build(teacher_shapes, student_shapes)
 
 
@@ -119,20 +144,28 @@ def layers_of(losses, side):
 
 def metric_names(losses):
     """A name for each loss to be logged under, such as "soft_target_2_loss"."""
-    names = []
+    names = ["student_loss"]  # taken by the loss on hard labels
     for loss in losses:
         name, number = f"{loss.name}_loss", 2
         while name in names:
             name, number = f"{loss.name}_{number}_loss", number + 1
         names.append(name)
-    return names
+    return names[1:]
 
 
-def _default_loss(temperature, student, head):
+def _default_loss(temperature, student, heads):
     temperature = DEFAULT_TEMPERATURE if temperature is None else temperature
     schedules.check_schedule("Distiller", "temperature", temperature)
+    kinds = {head.activation for head in heads}
+    if kinds >= {"softmax", "sigmoid"}:
+        raise invalid(
+            "Distiller",
+            "teacher and student to have the same kind of head",
+            "one that ends in softmax and one in sigmoid",
+            "Give both the same, or choose the `distillation_losses` yourself.",
+        )
     shape = student.output_shape if getattr(student, "outputs", None) else None
-    if head.activation == "sigmoid" or (shape and shape[-1] == 1):
+    if "sigmoid" in kinds or (shape and shape[-1] == 1):
         return MultiLabelDistillation(temperature)
     return SoftTargetDistillation(temperature)
 

@@ -46,13 +46,22 @@ def accuracy(predicted, labels):
     )
 
 
-def decide(scores):
+def decide(scores, activation):
     """The class each row of scores stands for.
 
     Args:
-        scores: `(n, num_classes)`, logits or probabilities.
+        scores: `(n, num_classes)`, outputs of a model or file; for one unit, yes or no.
+        activation: str, of the head that gave them (see `keras_kd.outputs.Head`).
 
     Returns:
         Int array `(n,)`.
+
+    Example:
+        >>> decide([[0.2], [0.7]], "sigmoid").tolist()
+        [0, 1]
     """
-    return np.asarray(scores).argmax(axis=-1)
+    scores = np.asarray(scores)
+    if scores.shape[-1] == 1:
+        threshold = 0.5 if activation == "sigmoid" else 0.0
+        return (scores[:, 0] > threshold).astype("int64")
+    return scores.argmax(axis=-1)

@@ -24,6 +24,7 @@ class DistillationLoss(keras.layers.Layer, abc.ABC):
             default the class's name in lower case without "Distillation".
 
     Attributes:
+        iterations: the optimizer's step count during `fit`, for schedules; 0 elsewhere.
         published_weight: float, the factor its authors give the loss; `Distiller` uses
             it unless told otherwise. What `call` returns is without it.
 
@@ -43,7 +44,7 @@ class DistillationLoss(keras.layers.Layer, abc.ABC):
         super().__init__(name=name or _snake_case(type(self).__name__), **kwargs)
         self.teacher_layers = _paths(teacher_layers)
         self.student_layers = _paths(student_layers)
-        self._read_iterations = _zero
+        self.iterations = 0
 
     def build(self, teacher_shapes, student_shapes):
         """Checks the shapes and makes the weights of the loss, if it has any.
@@ -56,13 +57,16 @@ class DistillationLoss(keras.layers.Layer, abc.ABC):
             ValueError: The shapes do not fit the loss.
         """
 
-    def __call__(self, teacher, student, labels=None, *, training=False):
+    def __call__(self, teacher, student, labels=None, *, training=False, iterations=0):
         """Computes the loss of one batch; see `call`.
 
-        `training` reaches the layers inside the loss, such as BatchNormalization.
+        `training` reaches the layers inside the loss, such as BatchNormalization;
+        `iterations` is the optimizer's step count, for schedules.
         """
         if not self.built:
             self.build(_shapes(teacher), _shapes(student))
+        # Not by setattr: Keras would take the optimizer's variable for the loss's own.
+        vars(self)["iterations"] = iterations
         return super().__call__(teacher, student, labels=labels, training=training)
 
     @abc.abstractmethod
@@ -79,16 +83,6 @@ class DistillationLoss(keras.layers.Layer, abc.ABC):
             defined on a batch only. `sample_weight` applies to the former.
         """
 
-    @property
-    def iterations(self):
-        """The optimizer's step count during `fit`, for schedules; 0 elsewhere."""
-        return self._read_iterations()
-
-    def follow(self, optimizer):
-        """Takes the step count from `optimizer` from now on."""
-        # A function, not the variable: the count is the optimizer's to save.
-        self._read_iterations = lambda: optimizer.iterations
-
     def build_from_config(self, config):
         """Rebuilds the loss from the shapes it was saved with."""
         shapes = config.get("shapes_dict")
@@ -100,7 +94,23 @@ class DistillationLoss(keras.layers.Layer, abc.ABC):
 
     def get_config(self):
         """The arguments of the constructor, without the fixed settings of a layer."""
-        return {"name": self.name}
+        config = {"name": self.name}
+        if type(self).__init__ is DistillationLoss.__init__:
+            config["teacher_layers"] = list(self.teacher_layers)
+            config["student_layers"] = list(self.student_layers)
+        return config
+
+    def check_built_for(self, teacher_shapes, student_shapes):
+        """Raises if the loss was built for models of other shapes."""
+        now = _plain([teacher_shapes, student_shapes])
+        built = self.get_build_config()["shapes_dict"]
+        if _plain([built["teacher_shapes"], built["student_shapes"]]) != now:
+            raise invalid(
+                type(self).__name__,
+                "models of the shapes that this loss was built for",
+                now,
+                "Make a new loss for each pair of models.",
+            )
 
     def check_class_counts(self, teacher_shapes, student_shapes):
         """Raises unless teacher and student score the same classes."""
@@ -129,8 +139,13 @@ def _shapes(outputs):
     )
 
 
-def _zero():
-    return 0
+def _plain(shapes):
+    """Shapes as nested lists and dicts, whatever a file made of their tuples."""
+    if isinstance(shapes, dict):
+        return {path: _plain(shape) for path, shape in shapes.items()}
+    if isinstance(shapes, (list, tuple)):
+        return [_plain(shape) for shape in shapes]
+    return shapes
 
 
 def _snake_case(name):

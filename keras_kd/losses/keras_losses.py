@@ -3,7 +3,9 @@
 import warnings
 
 import keras
+from keras import ops
 
+from keras_kd._checks import invalid
 from keras_kd.losses.base import DistillationLoss
 
 
@@ -43,6 +45,25 @@ class KerasLossAdapter(DistillationLoss):
         self.loss = loss
         if isinstance(loss, keras.distillation.LogitsDistillation):
             _warn_of_unsoftened_divergence(loss)
+
+    def build(self, teacher_shapes, student_shapes):
+        """Tries the loss on zeros, so that shapes that do not fit are found now."""
+        shapes = [
+            _chosen(side, layers)
+            for side, layers in (
+                (teacher_shapes, self.teacher_layers),
+                (student_shapes, self.student_layers),
+            )
+        ]
+        try:
+            self.loss.compute_loss(*(ops.zeros([n or 2 for n in s]) for s in shapes))
+        except Exception as error:
+            raise invalid(
+                type(self.loss).__name__,
+                f"outputs of the student like the teacher's, {shapes[0]}",
+                shapes[1],
+                "Name layers of the same shape.",
+            ) from error
 
     def call(self, teacher, student, labels=None):
         """See `DistillationLoss.call`; a scalar."""

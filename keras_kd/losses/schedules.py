@@ -29,7 +29,9 @@ def value_at(value, iterations):
 
 
 def check_schedule(where, name, value, check=check_positive):
-    """Applies `check(where, name, number)` to a number or to a schedule's first value.
+    """Applies `check(where, name, number)` to a number or to a schedule's values.
+
+    A schedule is looked at over a wide range of steps; its formula cannot be.
 
     Raises:
         ValueError: It is neither, or the check fails.
@@ -37,16 +39,17 @@ def check_schedule(where, name, value, check=check_positive):
     if not is_schedule(value):
         check(where, name, value)
         return
-    first = float(value(0))
-    try:
-        check(where, name, first)
-    except ValueError as error:
-        raise invalid(
-            where,
-            f"the schedule of `{name}` to start in its range",
-            first,
-            f"Change the first value of {type(value).__name__}.",
-        ) from error
+    for step in (0, *(10**power for power in range(7))):
+        number = float(value(step))
+        try:
+            check(where, name, number)
+        except ValueError as error:
+            raise invalid(
+                where,
+                f"the schedule of `{name}` to stay in its range",
+                f"{number:g} at step {step}",
+                f"Change the settings of {type(value).__name__}.",
+            ) from error
 
 
 def to_config(value):

@@ -1,6 +1,6 @@
 """A model's logits and named intermediate features, in one forward pass."""
 
-from keras_kd.outputs.checks import check_logits, check_weights
+from keras_kd.outputs.checks import check_inputs, check_logits, check_weights
 from keras_kd.outputs.forward import ModelOutputs, forward, output_shapes
 from keras_kd.outputs.heads import Head, find_head
 from keras_kd.outputs.layers import find_layer, layer_paths
@@ -8,6 +8,7 @@ from keras_kd.outputs.layers import find_layer, layer_paths
 __all__ = [
     "Head",
     "ModelOutputs",
+    "check_inputs",
     "check_logits",
     "check_weights",
     "find_head",

@@ -55,12 +55,53 @@ def check_logits(where, logits, head, role):
             "NaN or inf",
             f"Check the {role}'s preprocessing and the range of the inputs.",
         )
-    if head.activation != "unknown" or values.shape[-1] == 1:
-        return
-    if values.min() >= 0 and np.allclose(values.sum(axis=-1), 1.0, atol=1e-3):
+    said = "from_logits=False for this model alone, if they are probabilities"
+    if head.activation == "unknown" and values.min() >= 0 and values.max() <= 1:
         raise invalid(
             where,
             f"logits from the {role}, whose head is not one that is recognised",
-            "rows that sum to 1, like probabilities",
-            "Pass from_logits=False if they are, from_logits=True if they are not.",
+            "values in [0, 1], like probabilities",
+            f"Say which: FrozenTeacher(teacher, {said}), or from_logits=True."
+            if role == "teacher"
+            else "Pass from_logits=False if they are probabilities, else True.",
         )
+    opened = head.layer is not None
+    if head.activation == "softmax" and not opened:
+        sums = np.exp(values.astype("float64")).sum(axis=-1)
+        if not np.allclose(sums, 1.0, atol=1e-2):
+            raise invalid(
+                where,
+                f"probabilities from the {role}, because of from_logits=False",
+                f"rows that sum to {sums.min():.3g} to {sums.max():.3g}",
+                "Leave out from_logits for this model.",
+            )
+
+
+def check_inputs(where, model, inputs):
+    """Raises if data has another shape than a model takes.
+
+    Args:
+        where: str, see `invalid`.
+        model: a Keras model; one that does not say what it takes passes.
+        inputs: a batch, tensor or structure of them.
+
+    Raises:
+        ValueError: The shapes differ.
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+        >>> check_inputs("here", model, np.ones((3, 4)))
+    """
+    wanted = [tuple(tensor.shape) for tensor in getattr(model, "inputs", None) or []]
+    given = [tuple(np.shape(leaf)) for leaf in keras.tree.flatten(inputs)]
+    if len(wanted) != len(given):
+        return
+    for want, have in zip(wanted, given, strict=True):
+        sizes = zip(want[1:], have[1:], strict=False)
+        if len(want) != len(have) or any(w not in (None, h) for w, h in sizes):
+            raise invalid(
+                where,
+                f'batches of shape {want} for model "{model.name}"',
+                have,
+                "Resize or batch the data, or choose the models for it.",
+            )

@@ -51,6 +51,9 @@ def forward(model, inputs, *, head, layers=(), training=False):
         >>> tuple(outputs.features["a"].shape)
         (2, 3)
     """
+    if not model.built:
+        # Keras builds such a model by running it, which is not to be recorded.
+        model(inputs, training=False)
     tapped = {path: find_layer(model, path) for path in layers}
     targets = [(layer, "call") for layer in tapped.values()]
     if head.layer is not None:

@@ -6,6 +6,16 @@ import keras
 
 from keras_kd._checks import invalid
 
+# In others, such as recurrent layers, `activation` is not that of the output.
+_WITH_ACTIVATION = (
+    keras.layers.Activation,
+    keras.layers.Dense,
+    keras.layers.EinsumDense,
+    keras.layers.Conv1D,
+    keras.layers.Conv2D,
+    keras.layers.Conv3D,
+)
+
 
 @dataclass(frozen=True)
 class Head:
@@ -35,14 +45,15 @@ def find_head(model, *, from_logits=None):
 
     Args:
         model: a Keras model with one output.
-        from_logits: None to recognise it; True or False to override: the outputs are
-            logits, or probabilities.
+        from_logits: None to recognise it; for a head that is not recognised, whether
+            the outputs are logits (True) or probabilities (False).
 
     Returns:
         A `Head`.
 
     Raises:
-        ValueError: The model has several outputs.
+        ValueError: The model has several outputs, or `from_logits` contradicts a head
+            that is recognised.
 
     Example:
         >>> layers = [keras.Input((4,)), keras.layers.Dense(3, activation="softmax")]
@@ -52,10 +63,18 @@ def find_head(model, *, from_logits=None):
     recognised = _recognise(_last_layer(model))
     if from_logits is None:
         return recognised
+    if recognised.activation != "unknown":
+        if recognised.gives_probabilities == from_logits:
+            raise invalid(
+                f'model "{model.name}"',
+                f"from_logits={not from_logits}, as its head ({recognised.activation}) "
+                "tells",
+                f"from_logits={from_logits}",
+                "Leave out from_logits; it is for heads that are not recognised.",
+            )
+        return recognised
     if from_logits:
         return Head("linear")
-    if recognised.gives_probabilities:
-        return recognised
     shape = getattr(model, "output_shape", None)
     one_unit = isinstance(shape, tuple) and shape[-1] == 1
     return Head("sigmoid" if one_unit else "softmax")
@@ -82,14 +101,15 @@ def _last_layer(model):
 def _recognise(layer):
     if isinstance(layer, keras.layers.Softmax) and layer.axis in (-1, [-1]):
         return Head("softmax", layer, "call")
-    activation = getattr(layer, "activation", None)
+    if not isinstance(layer, _WITH_ACTIVATION):
+        return Head("unknown")
     names = {
         keras.activations.softmax: "softmax",
         keras.activations.sigmoid: "sigmoid",
         keras.activations.linear: "linear",
     }
     try:
-        name = names.get(activation, "unknown")
+        name = names.get(layer.activation, "unknown")
     except TypeError:  # an activation that cannot be hashed is none of the three
         name = "unknown"
     return Head(name, layer if name in ("softmax", "sigmoid") else None)

@@ -32,5 +32,9 @@ class Teacher(abc.ABC):
         """A str that is equal for equal teachers, and only for them."""
 
     @abc.abstractmethod
+    def check_layers(self, paths):
+        """Raises if one of the layer paths does not exist, listing near matches."""
+
+    @abc.abstractmethod
     def check(self, where, student):
         """Raises a clear error if this teacher cannot teach `student`."""

@@ -1,13 +1,13 @@
 """One trained Keras model as a teacher."""
 
-import functools
 import hashlib
+import json
 
 import keras
 import numpy as np
 
 from keras_kd._checks import invalid
-from keras_kd.outputs import check_weights, find_head, forward
+from keras_kd.outputs import check_weights, find_head, find_layer, forward
 from keras_kd.teachers.base import Teacher
 
 
@@ -41,7 +41,8 @@ class FrozenTeacher(Teacher):
                 "FrozenTeacher",
                 "a keras.Model",
                 type(model).__name__,
-                "Load it first: keras.models.load_model(path).",
+                "Load one from its file: keras.models.load_model(path). Several models "
+                "must first be made one, such as keras.layers.Average of their logits.",
             )
         if not model.built:
             raise invalid(
@@ -66,28 +67,32 @@ class FrozenTeacher(Teacher):
         _, outputs = forward(self.model, inputs, head=self._head, layers=layers)
         return keras.tree.map_structure(keras.ops.stop_gradient, outputs)
 
-    @functools.cached_property
+    @property
     def fingerprint(self):
-        """SHA-256 over the layers' classes and all weights, hexadecimal."""
-        digest = hashlib.sha256()
-        for layer in self.model._flatten_layers(include_self=False):
-            digest.update(type(layer).__name__.encode())
-        digest.update(self._head.activation.encode())
+        """SHA-256 over architecture and weights, hexadecimal; names do not count."""
+        digest = hashlib.sha256(_architecture(self.model).encode())
+        digest.update(f"{self._head.activation}{self._preprocessing is None}".encode())
         for weight in self.model.weights:
             value = np.ascontiguousarray(keras.ops.convert_to_numpy(weight))
             digest.update(f"{value.shape}{value.dtype}".encode())
             digest.update(value.tobytes())
         return digest.hexdigest()
 
+    def check_layers(self, paths):
+        """See `Teacher`."""
+        for path in paths:
+            find_layer(self.model, path)
+
     def check(self, where, student):
         """See `Teacher.check`: another model, the same input, finite weights."""
         check_weights(where, self.model, "teacher")
-        if self.model is student:
+        theirs = {id(weight) for weight in self.model.weights}
+        if self.model is student or theirs & {id(weight) for weight in student.weights}:
             raise invalid(
                 where,
-                "two models",
-                f'the same model "{student.name}" as teacher and student',
-                "Make the student with keras.models.clone_model, or smaller.",
+                "two models without common weights",
+                f'a student "{student.name}" that shares layers with its teacher',
+                "Copy them: keras.models.clone_model(student), then set_weights.",
             )
         theirs, ours = _input_shapes(self.model), _input_shapes(student)
         if self._preprocessing is None and not _fit(theirs, ours):
@@ -98,6 +103,28 @@ class FrozenTeacher(Teacher):
                 "Pass `teacher_preprocessing`, a function from the student's batch to "
                 "the teacher's, such as keras.layers.Resizing(height, width).",
             )
+
+
+def _architecture(model):
+    """The layers and their settings as text, with numbers in the place of names."""
+    layers = model._flatten_layers()
+    try:
+        text = json.dumps(_unshared(model.get_config()), default=str)
+    except NotImplementedError:
+        return ",".join(type(layer).__name__ for layer in layers)
+    for number, layer in enumerate(layers):
+        text = text.replace(f'"{layer.name}"', f'"{number}"')
+    return text
+
+
+def _unshared(config):
+    """A config without the numbers that Keras adds while it saves."""
+    if isinstance(config, dict):
+        keys = sorted(config.keys() - {"shared_object_id"}, key=str)
+        return {key: _unshared(config[key]) for key in keys}
+    if isinstance(config, (list, tuple)):
+        return [_unshared(value) for value in config]
+    return config
 
 
 def _input_shapes(model):

@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import layers
 
 import keras_kd
-from keras_kd.losses import SoftTargetDistillation
+from keras_kd.losses import MultiLabelDistillation, SoftTargetDistillation
 from keras_kd.teachers import FrozenTeacher
 
 
@@ -52,7 +52,7 @@ def test_alpha_outside_0_to_1(teacher, student, alpha):
 
 def test_alpha_schedule_that_starts_outside_0_to_1(teacher, student):
     schedule = keras.optimizers.schedules.CosineDecay(2.0, 10)
-    with pytest.raises(ValueError, match="schedule of `alpha` to start in its range"):
+    with pytest.raises(ValueError, match="schedule of `alpha` to stay in its range"):
         keras_kd.Distiller(teacher, student, alpha=schedule)
 
 
@@ -78,7 +78,7 @@ def test_a_loss_that_is_not_for_distillation(teacher, student):
 
 
 def test_student_is_the_teacher(teacher):
-    with pytest.raises(ValueError, match="same model"):
+    with pytest.raises(ValueError, match="shares layers with its teacher"):
         keras_kd.Distiller(teacher, teacher)
 
 
@@ -190,12 +190,117 @@ def test_probabilities_from_a_head_that_is_not_recognised(teacher, student, arra
     inputs = keras.Input((8, 8, 1))
     x = layers.Dense(10, activation="softmax")(layers.Flatten()(inputs))
     unclear = keras.Model(inputs, layers.Reshape((10,))(x))
-    with pytest.raises(ValueError, match="rows that sum to 1"):
+    with pytest.raises(ValueError, match="like probabilities"):
         compiled(unclear, student).fit(*arrays)
     with pytest.raises(ValueError, match="logits from the student"):
         compiled(teacher, unclear).fit(*arrays)
     stated = FrozenTeacher(unclear, from_logits=False)
     compiled(stated, student).fit(*arrays, verbose=0)
+
+
+def test_from_logits_that_contradicts_a_recognised_head(teacher, student):
+    with pytest.raises(ValueError, match="from_logits=True, as its head"):
+        keras_kd.Distiller(teacher, student, from_logits=False)
+
+
+def test_from_logits_speaks_of_the_head_that_is_not_recognised(student, arrays):
+    inputs = keras.Input((8, 8, 1))
+    scores = layers.Dense(10)(layers.Flatten()(inputs))
+    teacher = keras.Model(inputs, keras.ops.softmax(scores))
+    distiller = compiled(teacher, student, from_logits=False)
+    assert distiller.head.activation == "linear"
+    answer = distiller.teacher(arrays[0][:4]).logits
+    np.testing.assert_allclose(
+        keras.ops.softmax(answer), teacher(arrays[0][:4]), rtol=1e-5
+    )
+    wrong = keras.Model(inputs, layers.Reshape((10,))(3.0 * scores))
+    with pytest.raises(ValueError, match="probabilities from the teacher"):
+        compiled(wrong, student, from_logits=False).fit(*arrays)
+
+
+def test_sigmoid_outputs_of_a_head_that_is_not_recognised(student, arrays):
+    inputs = keras.Input((8, 8, 1))
+    x = layers.Dense(10, activation="sigmoid")(layers.Flatten()(inputs))
+    teacher = keras.Model(inputs, layers.Reshape((10,))(x))
+    with pytest.raises(ValueError, match="FrozenTeacher"):
+        compiled(teacher, student).fit(*arrays)
+
+
+def test_student_that_shares_layers_with_its_teacher(teacher):
+    hidden = teacher.get_layer("hidden").output
+    student = keras.Model(teacher.inputs, layers.Dense(10)(hidden))
+    with pytest.raises(ValueError, match="shares layers with its teacher"):
+        keras_kd.Distiller(teacher, student)
+
+
+def test_heads_of_different_kinds(make_model):
+    with pytest.raises(ValueError, match="same kind of head"):
+        keras_kd.Distiller(make_model(8, "softmax"), make_model(4, "sigmoid"))
+
+
+def test_alpha_schedule_that_leaves_0_to_1_later(teacher, student):
+    schedule = keras.optimizers.schedules.PolynomialDecay(1.0, 2, -1.0)
+    with pytest.raises(ValueError, match="at step 10"):
+        keras_kd.Distiller(teacher, student, alpha=schedule)
+
+
+def test_one_loss_object_for_models_of_other_shapes(teacher, student):
+    loss = MultiLabelDistillation()
+    keras_kd.Distiller(teacher, student, loss)
+    inputs = keras.Input((8, 8, 1))
+    small = [
+        keras.Model(inputs, layers.Dense(3)(layers.Flatten()(inputs))) for _ in range(2)
+    ]
+    with pytest.raises(ValueError, match="Make a new loss"):
+        keras_kd.Distiller(*small, loss)
+
+
+def test_data_of_another_shape_than_the_models(teacher, student):
+    x, y = np.zeros((8, 28, 28, 1)), np.zeros(8, int)
+    with pytest.raises(ValueError, match=r"\(None, 8, 8, 1\).*\(8, 28, 28, 1\)"):
+        compiled(teacher, student).fit(x, y)
+
+
+def test_data_that_is_not_batched(teacher, student, arrays):
+    data = tf.data.Dataset.from_tensor_slices(arrays)
+    with pytest.raises(ValueError, match=r"\.batch\(32\)"):
+        compiled(teacher, student).fit(data)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.full(320, 0.5), "fractions"),
+        (np.full(320, "cat"), "labels as numbers"),
+    ],
+)
+def test_labels_that_are_no_class_numbers(teacher, student, arrays, labels, message):
+    with pytest.raises(ValueError, match=message):
+        compiled(teacher, student).fit(arrays[0], labels)
+
+
+def test_labels_of_the_whole_first_batch_are_looked_at(teacher, student, arrays):
+    x, y = arrays[0], arrays[1].copy()
+    y[30] = 10
+    data = tf.data.Dataset.from_tensor_slices((x, y)).batch(32)
+    with pytest.raises(ValueError, match="label 10"):
+        compiled(teacher, student).fit(data)
+
+
+def test_evaluating_unlabelled_data_without_a_teacher(
+    teacher, student, arrays, tmp_path
+):
+    distiller = compiled(teacher, student, alpha=0)
+    distiller.save(tmp_path / "d.keras")
+    loaded = keras.models.load_model(tmp_path / "d.keras")
+    with pytest.raises(ValueError, match="data without labels"):
+        loaded.evaluate(arrays[0])
+
+
+def test_keras_feature_losses_on_layers_of_other_shapes(teacher, student):
+    feature = keras.distillation.FeatureDistillation("mse", "hidden", "conv")
+    with pytest.raises(ValueError, match="Name layers of the same shape"):
+        keras_kd.Distiller(teacher, student, feature)
 
 
 def test_softmax_over_one_unit(arrays):

@@ -118,9 +118,11 @@ def test_student_is_saved_on_its_own_without_the_losses(trained, tmp_path, array
 
 def test_config_keeps_schedules_and_an_inferred_loss(trained, file):
     loaded = keras.models.load_model(file)
-    assert float(loaded.alpha(20)) == pytest.approx(float(trained.alpha(20)))
+    assert float(loaded.objective.alpha(20)) == pytest.approx(
+        float(trained.objective.alpha(20))
+    )
     assert loaded.infers_hard_loss
-    assert loaded.distillation_loss_weights == [1.0, 0.5]
+    assert loaded.objective.weights == [1.0, 0.5]
 
 
 def test_a_fresh_process_loads_it_with_import_keras_kd_alone(
@@ -150,3 +152,23 @@ def test_model_checkpoint_works(trained, arrays, tmp_path):
     )
     trained.fit(*arrays, verbose=0, callbacks=[callback])
     assert isinstance(keras.models.load_model(path), keras_kd.Distiller)
+
+
+def test_preprocessing_of_the_teacher_must_come_back_with_it(
+    teacher, student, arrays, tmp_path
+):
+    def doubled(x):
+        return 2.0 * x
+
+    distiller = keras_kd.Distiller(teacher, student, teacher_preprocessing=doubled)
+    distiller.compile("sgd")
+    distiller.save(tmp_path / "d.keras")
+    loaded = keras.models.load_model(tmp_path / "d.keras")
+    with pytest.raises(ValueError, match="teacher_preprocessing if it had one"):
+        loaded.attach_teacher(teacher)
+    loaded.attach_teacher(teacher, teacher_preprocessing=doubled)
+    ours, theirs = (
+        model.evaluate(*arrays, return_dict=True, verbose=0)
+        for model in (distiller, loaded)
+    )
+    assert theirs == pytest.approx(ours, rel=1e-6)

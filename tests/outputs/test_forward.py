@@ -127,10 +127,23 @@ def test_dense_with_softmax_gives_its_pre_activation():
     )
 
 
-def test_override_wins_over_the_recognised_head():
-    model = nested()
-    assert find_head(model, from_logits=False).gives_probabilities
+def test_override_is_for_heads_that_are_not_recognised():
+    model = Subclassed()
+    model(X)
     assert find_head(model, from_logits=True).activation == "linear"
+    assert find_head(model, from_logits=False).gives_probabilities
+    with pytest.raises(ValueError, match="as its head"):
+        find_head(nested(), from_logits=False)
+
+
+def test_recurrent_layers_do_not_count_as_heads():
+    stack = [keras.Input((8, 8)), layers.LSTM(3, activation="sigmoid")]
+    assert find_head(keras.Sequential(stack)).activation == "unknown"
+
+
+def test_features_of_a_model_that_was_never_called():
+    _, outputs = run(Subclassed(), ["first"])
+    assert outputs.features["first"].shape == (3, 4)
 
 
 def test_outputs_are_float32_also_in_mixed_precision():

@@ -24,3 +24,15 @@ def test_fingerprint_depends_on_weights_and_not_on_names(make_model, tmp_path):
     assert FrozenTeacher(model).fingerprint == FrozenTeacher(loaded).fingerprint
     loaded.get_layer("hidden").bias.assign(np.full(8, 1e-6))
     assert FrozenTeacher(model).fingerprint != FrozenTeacher(loaded).fingerprint
+
+
+def test_fingerprint_depends_on_the_architecture():
+    def model(activation):
+        dense = keras.layers.Dense(3, activation=activation, kernel_initializer="ones")
+        return keras.Sequential([keras.Input((4,)), dense])
+
+    one, same, other = (
+        FrozenTeacher(model(name)).fingerprint for name in ("relu", "relu", "tanh")
+    )
+    assert one == same
+    assert one != other

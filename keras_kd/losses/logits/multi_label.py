@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_kd._checks import invalid
 from keras_kd.losses import schedules
 from keras_kd.losses.base import DistillationLoss
 
@@ -18,6 +19,9 @@ def multi_label_divergence(teacher_logits, student_logits, *, temperature=1.0):
     Returns:
         Float32 `(batch,)`, at least 0, scaled by temperature².
 
+    Raises:
+        ValueError: The shapes differ.
+
     Reference:
         Yang et al., "Multi-Label Knowledge Distillation", ICCV 2023,
         https://arxiv.org/abs/2308.06453 (its MLD term).
@@ -30,6 +34,13 @@ def multi_label_divergence(teacher_logits, student_logits, *, temperature=1.0):
     """
     teacher_logits = ops.stop_gradient(ops.cast(teacher_logits, "float32"))
     student_logits = ops.cast(student_logits, "float32")
+    if teacher_logits.shape[1:] != student_logits.shape[1:]:
+        raise invalid(
+            "multi_label_divergence",
+            f"student_logits of shape {tuple(teacher_logits.shape)} like the teacher's",
+            tuple(student_logits.shape),
+            "Give both models the same labels.",
+        )
     teacher_scaled = teacher_logits / temperature
     student_scaled = student_logits / temperature
     yes = ops.log_sigmoid(teacher_scaled) - ops.log_sigmoid(student_scaled)
