@@ -4,8 +4,9 @@ The public names load on first use, so that `import keras_kd` and `keras-kd --he
 do not import TensorFlow.
 """
 
-import sys
 from importlib import import_module
+
+from keras_kd._registration import register_with_keras
 
 __version__ = "0.1.0"
 
@@ -18,7 +19,9 @@ def __getattr__(name):
     if name == "Distiller":
         return import_module("keras_kd.distiller").Distiller
     if name in _ROOMS:
-        return import_module(f"keras_kd.{name}")
+        room = import_module(f"keras_kd.{name}")
+        register_with_keras()
+        return room
     raise AttributeError(f"module 'keras_kd' has no attribute {name!r}")
 
 
@@ -26,7 +29,4 @@ def __dir__():
     return sorted([*globals(), *__all__])
 
 
-# A program that has loaded Keras already pays nothing for the rest, and its
-# `keras.models.load_model` must find our classes without a further import.
-if "keras" in sys.modules:
-    import_module("keras_kd.distiller")
+register_with_keras()

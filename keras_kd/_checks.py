@@ -14,6 +14,15 @@ class InvalidInputError(ValueError):
     """
 
 
+class ConversionError(RuntimeError):
+    """TensorFlow's converter failed or crashed; the message has its last words.
+
+    Example:
+        >>> issubclass(ConversionError, RuntimeError)
+        True
+    """
+
+
 def invalid(where, expected, got, fix):
     """The error for an input that cannot be used.
 

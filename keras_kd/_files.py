@@ -49,6 +49,8 @@ def write_json(path, value):
 
 def check_writable(where, path):
     """Raises unless a file can be made at `path`: its folder exists and is writable."""
+    if Path(path).is_dir():
+        raise invalid(where, "the path of a file", f'folder "{path}"', "Name the file.")
     folder = Path(path).absolute().parent
     if not folder.is_dir():
         raise invalid(

@@ -1,5 +1,6 @@
 """Model files and output folders named on the command line."""
 
+import tempfile
 from pathlib import Path
 
 from keras_kd._checks import invalid
@@ -32,10 +33,12 @@ def output_folder(path):
     folder = Path(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         raise invalid(
             "keras-kd",
-            "an --out folder that can be made",
+            "an --out folder that can be made and written to",
             f'"{path}" ({error.strerror})',
             "Choose another folder.",
         ) from error
@@ -47,7 +50,9 @@ def image_size(text):
     if text is None:
         return None
     sizes = text.lower().split("x")
-    if not 1 <= len(sizes) <= 2 or not all(size.isdigit() for size in sizes):
+    if not 1 <= len(sizes) <= 2 or not all(
+        size.isdigit() and int(size) for size in sizes
+    ):
         raise invalid(
             "keras-kd", "--image-size as 96 or 96x128", f'"{text}"', "Give pixels."
         )

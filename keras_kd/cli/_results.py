@@ -63,8 +63,7 @@ def keras_row(name, kind, model, teacher, x, y, *, labels):
 def tflite_row(name, manifest, path, model, teacher, x, y, *, labels):
     """Measures a .tflite file: its accuracy, its agreement and its latency here."""
     from keras_kd.benchmark import measure
-    from keras_kd.export import LiteRtModel, verify
-    from keras_kd.export.accuracy import decide
+    from keras_kd.export import LiteRtModel, decide, verify
     from keras_kd.outputs import find_head
 
     verified = verify(path, model, (x, y))
@@ -125,7 +124,7 @@ _FILE_COLUMNS = {
 
 
 def _classes(model, x):
-    from keras_kd.export.accuracy import decide
+    from keras_kd.export import decide
     from keras_kd.outputs import find_head
 
     return decide(model.predict(x, verbose=0), find_head(model).activation)

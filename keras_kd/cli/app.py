@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from keras_kd._checks import InvalidInputError
+from keras_kd._checks import ConversionError, InvalidInputError
 from keras_kd.cli import benchmark, demo, distill, export, verify
 from keras_kd.cli._console import fail, silence_native_logs
 
@@ -32,9 +32,5 @@ def main():
     silence_native_logs()
     try:
         app(arguments)
-    except (InvalidInputError, OSError) as error:
-        fail(error)
-    except RuntimeError as error:
-        if type(error).__name__ != "ConversionError":
-            raise
+    except (ConversionError, InvalidInputError, OSError) as error:
         fail(error)

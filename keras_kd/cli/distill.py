@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from keras_kd._checks import invalid
+from keras_kd._checks import check_positive, invalid
 from keras_kd._files import written_whole
 from keras_kd.cli import _results
 from keras_kd.cli._console import console, errors, progress
@@ -56,6 +56,7 @@ def command(
         "image_size": image_size,
         "seed": seed,
     }
+    check_positive("keras-kd distill", "learning_rate", learning_rate)
     import keras
 
     from keras_kd.data import load
@@ -65,54 +66,63 @@ def command(
     dataset = load(data, image_size=parse_image_size(image_size))
     folder = output_folder(out)
     try:
-        _distill(*models, dataset, settings, folder)
+        checkpoint = _distill(*models, dataset, settings, folder)
     except KeyboardInterrupt:
         errors.print("Stopped. Run the same command again to go on from here.")
         raise SystemExit(130) from None
     _report(*models, dataset, settings, folder)
+    checkpoint.remove()
 
 
 def _distill(teacher, student, dataset, settings, folder):
     """Trains the student, going on where an earlier run was interrupted."""
-    from keras_kd.cli._training import EpochProgress, cosine_adam
+    from keras_kd.cli._training import cosine_adam
     from keras_kd.distiller import Checkpoint, Distiller
+    from keras_kd.outputs import check_weights
 
-    epochs, batch_size = settings["epochs"], settings["batch_size"]
     distiller = Distiller(
-        teacher,
-        student,
-        alpha=settings["alpha"],
-        temperature=settings["temperature"],
+        teacher, student, alpha=settings["alpha"], temperature=settings["temperature"]
     )
-    steps = epochs * -(-len(dataset.train) // batch_size)
-    distiller.compile(
-        cosine_adam(settings["learning_rate"], steps), metrics=["accuracy"]
-    )
+    steps = settings["epochs"] * -(-len(dataset.train) // settings["batch_size"])
+    optimizer = cosine_adam(settings["learning_rate"], steps)
+    distiller.compile(optimizer, metrics=["accuracy"])
     checkpoint = Checkpoint(folder / "checkpoint", settings)
-    done = checkpoint.resume(distiller)
+    _fit(distiller, dataset, settings, checkpoint)
+    checkpoint.restore_best(distiller)
+    check_weights("keras-kd distill", student, "student after training")
+    with written_whole(folder / "student.keras") as (path,):
+        student.save(path)
+    return checkpoint
+
+
+def _fit(distiller, dataset, settings, checkpoint):
+    """The epochs that are left to do, with a bar."""
+    import keras
+
+    from keras_kd.cli._training import EpochProgress
+
+    done, epochs = checkpoint.resume(distiller), settings["epochs"]
     if done:
         console.print(f"Going on after epoch {done} of {epochs}.")
     else:
         console.print("If this is interrupted, the same command goes on where it was.")
+    batches = dataset.train.batches(
+        settings["batch_size"],
+        shuffle_seed=settings["seed"] + done,
+        augment=_augmentation(settings),
+    )
     with progress() as bar:
         task = bar.add_task("Distilling", total=epochs, completed=done, note="")
+        shown = EpochProgress(bar, task)
         distiller.fit(
-            dataset.train.batches(
-                batch_size,
-                shuffle_seed=settings["seed"] + done,
-                augment=_augmentation(settings),
-            ),
+            batches,
             validation_data=dataset.validation.batches(256),
             initial_epoch=done,
             epochs=epochs,
             shuffle=False,
             verbose=0,
-            callbacks=[checkpoint, EpochProgress(bar, task)],
+            callbacks=[keras.callbacks.TerminateOnNaN(), checkpoint, shown],
         )
-    checkpoint.restore_best(distiller)
-    with written_whole(folder / "student.keras") as (path,):
-        student.save(path)
-    checkpoint.remove()
 
 
 def _report(teacher, student, dataset, settings, folder):
@@ -131,7 +141,12 @@ def _report(teacher, student, dataset, settings, folder):
     console.print(
         _results.table(f"{dataset.name}, test part ({len(y)} examples)", rows)
     )
-    console.print(f"Next: keras-kd export {folder / 'student.keras'} --out {folder}")
+    size = f" --image-size {settings['image_size']}" if settings["image_size"] else ""
+    console.print(
+        f"Next: keras-kd export {folder / 'student.keras'} --data {dataset.name}{size} "
+        f"--out {folder}",
+        soft_wrap=True,
+    )
 
 
 def _augmentation(settings):

@@ -12,25 +12,9 @@ from keras_kd.data.split import Split
 
 def load_tfds(name, image_size):
     """The three parts of a data set of tensorflow-datasets, and the class names."""
-    try:
-        builder = tfds.builder(name)
-    except tfds.core.DatasetNotFoundError as error:
-        raise invalid(
-            WHERE,
-            "the name of a data set of tensorflow-datasets",
-            f'"{name}"',
-            near_matches(name, tfds.list_builders())
-            or "tensorflow_datasets.list_builders() has the names.",
-        ) from error
+    builder = _builder(name)
     keys = builder.info.supervised_keys
-    label = builder.info.features[keys[1]] if keys else None
-    if not isinstance(label, tfds.features.ClassLabel):
-        raise invalid(
-            WHERE,
-            "a classification data set",
-            f'"{name}" without class labels',
-            "Choose one whose catalogue page names supervised keys (input, label).",
-        )
+    label = builder.info.features[keys[1]]
     builder.download_and_prepare()
     config = tfds.ReadConfig(add_tfds_id=True)
 
@@ -47,6 +31,38 @@ def load_tfds(name, image_size):
     return _parts(sizes, take, image_size), label.names
 
 
+def _builder(name):
+    """The builder of a classification data set, before anything is downloaded."""
+    try:
+        builder = tfds.builder(name)
+    except tfds.core.DatasetNotFoundError as error:
+        raise invalid(
+            WHERE,
+            "the name of a data set of tensorflow-datasets",
+            f'"{name}"',
+            near_matches(name, tfds.list_builders())
+            or "tensorflow_datasets.list_builders() has the names.",
+        ) from error
+    keys, features = builder.info.supervised_keys, builder.info.features
+    if not keys or not isinstance(features[keys[1]], tfds.features.ClassLabel):
+        raise invalid(
+            WHERE,
+            "a classification data set",
+            f'"{name}" without class labels',
+            "Choose one whose catalogue page names supervised keys (input, label).",
+        )
+    if features[keys[0]].tf_dtype in (tf.string,) or isinstance(
+        features[keys[0]].tf_dtype, dict
+    ):
+        raise invalid(
+            WHERE,
+            "a data set of images or numbers",
+            f'"{name}" whose inputs are {type(features[keys[0]]).__name__}',
+            "Encode them as numbers and pass an npz file.",
+        )
+    return builder
+
+
 def load_folder(place, image_size):
     """The three parts of a folder of images, and the class names."""
     root = Path(place).expanduser()
@@ -59,16 +75,21 @@ def load_folder(place, image_size):
         )
     builder = tfds.ImageFolder(str(root), dtype=None)
 
+    channels = 0
+
     def take(split, start, stop):
         # Undecoded, so that what lies before `start` is passed over quickly.
         dataset = builder.as_dataset(
             split=split, decoders={"image": tfds.decode.SkipDecoding()}
         )
         dataset = dataset.skip(start).take(stop - start)
-        return dataset.map(lambda item: _decoded(item, str(root)), num_parallel_calls=2)
+        return dataset.map(
+            lambda item: _decoded(item, str(root), channels), num_parallel_calls=2
+        )
 
     sizes = {part: split.num_examples for part, split in builder.info.splits.items()}
-    channels = _channels(take("train", 0, 1))
+    # Folders often mix colour and grey files; all are read like the first ones.
+    channels = min(3, max(item["x"].shape[-1] for item in take("train", 0, 16)))
     parts = _parts(sizes, take, image_size, channels=channels)
     return parts, builder.info.features["label"].names
 
@@ -99,14 +120,12 @@ def _parts(sizes, take, image_size, channels=None):
     }
 
 
-def _decoded(item, root):
-    image = tf.io.decode_image(item["image"], expand_animations=False)
+def _decoded(item, root, channels):
+    image = tf.io.decode_image(
+        item["image"], channels=channels, expand_animations=False
+    )
     name = tf.strings.substr(item["image/filename"], len(root) + 1, 1_000_000)
     return {"id": name, "x": image, "y": item["label"]}
-
-
-def _channels(dataset):
-    return int(next(iter(dataset))["x"].shape[-1])
 
 
 def _as_floats(dataset, image_size, channels):
@@ -126,8 +145,6 @@ def _as_floats(dataset, image_size, channels):
 
 def _resized(image, size, channels):
     image.set_shape((None, None, channels or image.shape[-1]))
-    if tf.executing_eagerly():
-        return image
     resized = tf.cond(
         tf.reduce_all(tf.equal(tf.shape(image)[:2], size)),
         lambda: image,

@@ -5,6 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from keras_kd._checks import invalid
+
+MOST_SHUFFLED_BYTES = 512 * 2**20
+
 
 @dataclass(frozen=True)
 class Split:
@@ -36,7 +40,8 @@ class Split:
         Args:
             batch_size: int > 0; the last batch may be smaller.
             shuffle_seed: int to shuffle anew in each epoch, in an order that follows
-                from the seed; None to keep the order.
+                from this and TensorFlow's global seed, among as many examples as half a
+                gigabyte holds; None to keep the order.
             augment: function of `(image, seed)`, such as `random_crop(2)`, applied to
                 every example anew in each epoch, or a list of them.
             labels: bool, False to leave the labels out.
@@ -46,8 +51,9 @@ class Split:
         """
         dataset = self.examples
         if shuffle_seed is not None:
-            dataset = dataset.shuffle(min(self.size, 10_000), seed=shuffle_seed)
+            dataset = dataset.shuffle(self._buffer_size(), seed=shuffle_seed)
         if augment is not None:
+            self._check_images()
             steps = augment if isinstance(augment, (list, tuple)) else [augment]
             dataset = _augmented(dataset, steps, shuffle_seed or 0)
         dataset = dataset.map(
@@ -57,6 +63,22 @@ class Split:
         options = tf.data.Options()
         options.autotune.enabled = False
         return dataset.batch(batch_size).prefetch(2).with_options(options)
+
+    def _buffer_size(self):
+        """How many examples to shuffle among: all, as far as the memory goes."""
+        shape = self.examples.element_spec["x"].shape
+        example_bytes = 4 * max(1, shape.num_elements() or 1)
+        return max(1, min(self.size, MOST_SHUFFLED_BYTES // example_bytes))
+
+    def _check_images(self):
+        shape = tuple(self.examples.element_spec["x"].shape)
+        if len(shape) != 3:
+            raise invalid(
+                "Split.batches",
+                "images (height, width, channels) to augment",
+                f"examples of shape {shape}",
+                "Leave out `augment`.",
+            )
 
     def arrays(self):
         """All examples in memory: `(x, y)`, NumPy, in the fixed order."""

@@ -105,4 +105,5 @@ class Checkpoint(keras.callbacks.Callback):
             shutil.rmtree(previous, ignore_errors=True)
 
     def _latest(self):
-        return max(self.folder.glob("epoch-*"), default=None)
+        whole = (path.parent for path in self.folder.glob("epoch-*/state.json"))
+        return max(whole, default=None)

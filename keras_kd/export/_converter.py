@@ -1,6 +1,6 @@
 """Converts a SavedModel to TFLite; run in a process of its own, which may crash.
 
-python -m keras_kd.export._converter SAVED_MODEL OUTPUT PRECISION [CALIBRATION.npy]
+python _converter.py SAVED_MODEL OUTPUT PRECISION [CALIBRATION.npy]
 """
 
 import sys

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 
-from keras_kd._checks import check_choice, invalid
+from keras_kd._checks import ConversionError, check_choice, invalid
 from keras_kd._files import check_writable, written_whole
 from keras_kd.data import Split
 from keras_kd.export.manifest import describe
@@ -18,10 +19,6 @@ from keras_kd.outputs import check_weights
 PRECISIONS = ("float32", "float16", "dynamic_int8", "int8")
 WHERE = "keras_kd.export.convert"
 MOST_CALIBRATION_EXAMPLES = 500
-
-
-class ConversionError(RuntimeError):
-    """TensorFlow's converter failed or crashed; the message has its last words."""
 
 
 def convert(
@@ -43,9 +40,9 @@ def convert(
             - "dynamic_int8": weights in a quarter, activations float32;
             - "int8": weights, activations, input and output int8; needs
               `calibration_data`.
-        calibration_data: array `(n, ...)` of inputs as in training, or a
-            `keras_kd.data.Split`; at most 500 are used. For "int8"; elsewhere it only
-            tells the input range.
+        calibration_data: inputs as in training: array `(n, ...)`, a
+            `keras_kd.data.Split`, or a batched `tf.data.Dataset`; at most 500 are used.
+            For "int8"; elsewhere it only tells the input range.
         labels: None, or the class names in order, for the manifest.
         input_range: None, or `(low, high)` of the model's inputs, for the manifest; by
             default that of `calibration_data`.
@@ -67,6 +64,10 @@ def convert(
     """
     path = Path(path)
     check_choice(WHERE, "precision", precision, PRECISIONS)
+    if not isinstance(model, keras.Model):
+        raise invalid(
+            WHERE, "a keras.Model", type(model).__name__, "Load it with load_model."
+        )
     if path.suffix != ".tflite":
         raise invalid(
             WHERE, 'a path that ends in ".tflite"', f'"{path}"', "Add the ending."
@@ -76,6 +77,8 @@ def convert(
     examples = _examples(calibration_data)
     shape, dtype = _input_of(model, examples)
     _check_examples(examples, shape, precision)
+    _check_labels(labels, model)
+    model = _in_float32(model)
     if input_range is None and examples is not None:
         input_range = (float(examples.min()), float(examples.max()))
     with written_whole(path, path.with_suffix(".json")) as (tflite, manifest_path):
@@ -96,9 +99,60 @@ def _examples(calibration_data):
     if calibration_data is None:
         return None
     if isinstance(calibration_data, Split):
-        first = calibration_data.batches(MOST_CALIBRATION_EXAMPLES, labels=False)
-        return next(iter(first.as_numpy_iterator()))
-    return np.asarray(calibration_data)[:MOST_CALIBRATION_EXAMPLES]
+        calibration_data = calibration_data.batches(100, labels=False)
+    if isinstance(calibration_data, tf.data.Dataset):
+        batches = calibration_data.take(MOST_CALIBRATION_EXAMPLES).as_numpy_iterator()
+        inputs = [batch[0] if isinstance(batch, tuple) else batch for batch in batches]
+        calibration_data = np.concatenate(inputs) if inputs else []
+    try:
+        examples = np.asarray(calibration_data)[:MOST_CALIBRATION_EXAMPLES]
+        numeric = np.issubdtype(examples.dtype, np.number)
+    except (ValueError, IndexError):
+        numeric = False
+    if not numeric:
+        raise invalid(
+            WHERE,
+            "calibration_data as an array of inputs",
+            type(calibration_data).__name__,
+            "Pass inputs alone, without labels, such as x_train[:500].",
+        )
+    return examples
+
+
+def _check_labels(labels, model):
+    units = getattr(model, "output_shape", (None,))[-1]
+    if labels is not None and units not in (None, 1, len(labels)):
+        raise invalid(
+            WHERE,
+            f"{units} labels, one for each output of the model",
+            f"{len(labels)}",
+            "Pass the class names that the model was trained with.",
+        )
+
+
+def _in_float32(model):
+    """The model itself, or a copy that computes in float32 if it was mixed precision.
+
+    The converter has no builtin operations for float16 arithmetic.
+    """
+    layers = model._flatten_layers()
+    if all(layer.compute_dtype == layer.variable_dtype for layer in layers):
+        return model
+    try:
+        copy = keras.models.clone_model(model, clone_function=_float32_layer)
+    except (ValueError, TypeError, NotImplementedError) as error:
+        raise invalid(
+            WHERE,
+            "a float32 model",
+            f'"{model.name}" in mixed precision that cannot be copied ({error})',
+            "Build it again under the float32 policy, and set_weights.",
+        ) from error
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def _float32_layer(layer):
+    return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
 
 
 def _input_of(model, examples):
@@ -112,8 +166,8 @@ def _input_of(model, examples):
         WHERE,
         "a built model with one input of fixed shape",
         f"inputs {[tuple(i.shape) for i in inputs] if inputs else 'not known'}",
-        "Begin the model with keras.Input(shape), pass distiller.student rather than "
-        "the distiller, or pass calibration_data.",
+        "Begin the model with keras.Input(shape) without None in it, and pass "
+        "distiller.student rather than the distiller.",
     )
 
 
@@ -144,7 +198,8 @@ def _run_converter(model, path, precision, examples, shape, dtype):
     with tempfile.TemporaryDirectory(prefix="keras-kd-") as folder:
         saved_model = Path(folder, "saved_model")
         _save_with_static_batch(model, saved_model, shape, dtype)
-        command = [sys.executable, "-m", "keras_kd.export._converter"]
+        # By its path, so that it imports TensorFlow alone.
+        command = [sys.executable, str(Path(__file__).parent / "_converter.py")]
         command += [str(saved_model), str(path), precision]
         if precision == "int8":
             calibration = Path(folder, "calibration.npy")

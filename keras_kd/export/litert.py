@@ -31,7 +31,10 @@ class LiteRtModel:
         try:
             # Read here: LiteRT's own message for a missing file does not say so.
             content = Path(path).read_bytes()
-            self.interpreter = Interpreter(model_content=content, num_threads=threads)
+            # An empty file would count as none given.
+            self.interpreter = Interpreter(
+                model_content=content or b"empty", num_threads=threads
+            )
             self.interpreter.allocate_tensors()
         except (OSError, ValueError, RuntimeError) as error:
             raise invalid(

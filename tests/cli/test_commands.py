@@ -76,7 +76,16 @@ def test_distill_export_verify_and_benchmark(models, tmp_path):
     command = [line for line in shown.splitlines() if line.startswith("Next: keras-kd")]
     assert command
 
-    run("export", out / "student.keras", "--out", out, "--precision", "float32,int8")
+    run(
+        "export",
+        out / "student.keras",
+        "--out",
+        out,
+        "--precision",
+        "float32,int8",
+        "--data",
+        "digits",
+    )
     file = out / "student-int8.tflite"
     assert json.loads(file.with_suffix(".json").read_text())["precision"] == "int8"
     shown = run("verify", file, "--model", out / "student.keras")
@@ -147,10 +156,20 @@ def test_distill_refuses_to_go_on_with_other_settings(models, tmp_path):
         (["verify", "student.tflite", "--model", "bad.keras"], "a .keras file"),
         (["verify", "bad.keras", "--model", "student.keras"], "a .tflite file"),
         (["export", "student.keras", "--data", "digit"], 'Did you mean "digits"'),
-        (["export", "student.keras", "--precision", "int3"], "Did you mean"),
-        (["export", "student.keras", "--out", "bad.keras"], "can be made"),
-        (["export", "student.keras", "--image-size", "big"], "96 or 96x128"),
-        (["export", "student.keras", "--image-size", "4"], "calibration_data of shape"),
+        (["export", "student.keras", "--precision", "float32,int3"], "Did you mean"),
+        (["export", "student.keras"], "--data for int8"),
+        (
+            ["export", "student.keras", "--data", "digits", "--out", "bad.keras"],
+            "can be made",
+        ),
+        (
+            ["export", "student.keras", "--data", "digits", "--image-size", "0"],
+            "96 or 96x128",
+        ),
+        (
+            ["export", "student.keras", "--data", "digits", "--image-size", "4"],
+            "calibration_data of shape",
+        ),
     ],
 )
 def test_bad_input_is_one_clear_line_and_exit_code_2(models, arguments, message):
@@ -167,6 +186,20 @@ def test_bad_input_is_one_clear_line_and_exit_code_2(models, arguments, message)
     (line,) = result.stderr.strip().splitlines()
     assert line.startswith("Error ")
     assert message in line
+
+
+@pytest.mark.parametrize("rate", ["nan", "-1"])
+def test_learning_rate_must_be_positive(models, tmp_path, rate):
+    out = tmp_path / "run"
+    message = run(*distill(models, out, "--learning-rate", rate), code=2)
+    assert "`learning_rate` to be a number above 0" in message
+
+
+def test_training_that_diverges_is_an_error_and_writes_no_student(models, tmp_path):
+    out = tmp_path / "run"
+    message = run(*distill(models, out, "--learning-rate", "1e30"), code=2)
+    assert "NaN or inf" in message
+    assert not (out / "student.keras").exists()
 
 
 def test_alpha_out_of_range_is_one_line(models, tmp_path):

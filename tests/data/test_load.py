@@ -203,10 +203,45 @@ def test_unusable_npz_files_say_what_to_do(tmp_path):
         ({"x": np.zeros((9, 2)), "y": np.zeros(8)}, "one label for each row"),
         ({"x": np.full((9, 2), np.nan), "y": np.zeros(9, int)}, "finite x"),
         ({"x": np.zeros((3, 2)), "y": np.arange(3)}, "enough examples"),
+        ({"x": np.zeros((0, 2)), "y": np.zeros(0, int)}, "n above 0"),
+        ({"x": np.full((9, 2), "a"), "y": np.zeros(9, int)}, "numbers in x"),
     ):
         np.savez(path, **arrays)
         with pytest.raises(ValueError, match=message):
             load(f"npz:{path}")
-    path.write_bytes(b"no zip file")
+    for content in (b"no zip file", b""):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"numpy\.savez"):
+            load(f"npz:{path}")
+    np.save(tmp_path / "one.npy", np.zeros(3))
     with pytest.raises(ValueError, match=r"numpy\.savez"):
-        load(f"npz:{path}")
+        load(f"npz:{tmp_path / 'one.npy'}")
+
+
+def test_npz_images_without_channels_cannot_be_resized(tmp_path):
+    path = tmp_path / "grey.npz"
+    np.savez(path, x=np.zeros((60, 28, 28)), y=np.arange(60) % 2)
+    with pytest.raises(ValueError, match="axis of channels"):
+        load(f"npz:{path}", image_size=(32, 32))
+
+
+def test_large_numbers_as_labels_are_names(tmp_path):
+    path = tmp_path / "codes.npz"
+    np.savez(path, x=np.zeros((60, 2)), y=np.repeat([7, 3_000_000], 30))
+    assert load(f"npz:{path}").class_names == ("7", "3000000")
+
+
+def test_tables_are_not_augmented(tmp_path):
+    path = tmp_path / "table.npz"
+    np.savez(path, x=np.zeros((60, 2)), y=np.arange(60) % 2)
+    with pytest.raises(ValueError, match="Leave out `augment`"):
+        load(f"npz:{path}").train.batches(8, augment=random_crop(1))
+
+
+def test_folder_that_mixes_grey_and_colour_is_read_in_colour(image_folder):
+    grey = np.full((12, 10, 1), 128, "uint8")
+    for number in range(3):
+        keras.utils.save_img(image_folder / "train" / "cat" / f"g{number}.png", grey)
+    dataset = load(f"folder:{image_folder}")
+    assert dataset.input_shape == (12, 10, 3)
+    assert dataset.train.arrays()[0].shape[1:] == (12, 10, 3)

@@ -125,15 +125,23 @@ def test_config_keeps_schedules_and_an_inferred_loss(trained, file):
     assert loaded.objective.weights == [1.0, 0.5]
 
 
-def test_a_fresh_process_loads_it_with_import_keras_kd_alone(
-    teacher, student, arrays, tmp_path
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "import keras, keras_kd",
+        "import keras_kd, keras",
+        "from keras_kd import losses; import keras",
+    ],
+)
+def test_a_fresh_process_loads_it_with_keras_kd_imported_in_any_order(
+    teacher, student, arrays, tmp_path, imports
 ):
     distiller = keras_kd.Distiller(teacher, student)
     distiller.compile("sgd")
     distiller.train_on_batch(*arrays)
     distiller.save(tmp_path / "distiller.keras")
     program = (
-        "import keras, keras_kd, sys\n"
+        f"{imports}; import sys\n"
         "print(type(keras.models.load_model(sys.argv[1])).__name__)"
     )
     result = subprocess.run(

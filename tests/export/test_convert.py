@@ -168,16 +168,62 @@ def test_interrupt_keeps_the_old_files(model, tmp_path, monkeypatch):
         ({"path": "missing/m.tflite"}, "mkdir -p"),
         ({"path": "/proc/m.tflite"}, "can be written"),
         ({"path": "m.lite"}, "Add the ending"),
+        ({"path": "."}, "Add the ending"),
+        ({"labels": ["cat", "dog"]}, "10 labels, one for each output"),
+        ({"calibration_data": ["text"]}, "array of inputs"),
+        ({"model": "m.keras"}, "Load it with load_model"),
     ],
 )
 def test_unusable_arguments_say_what_to_do(
     model, changes, message, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    arguments = {"path": "m.tflite", "precision": "float32"} | changes
+    arguments = {"model": model, "path": "m.tflite", "precision": "float32"} | changes
     with pytest.raises(ValueError, match=message):
-        convert(model, arguments.pop("path"), **arguments)
+        convert(arguments.pop("model"), arguments.pop("path"), **arguments)
     assert leftovers(tmp_path) == []
+
+
+def test_mixed_precision_model_is_exported_in_float32(tmp_path):
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        stack = [keras.Input((8, 8, 1)), layers.Conv2D(4, 3), layers.Flatten()]
+        model = keras.Sequential([*stack, layers.Dense(3)])
+    finally:
+        keras.config.set_dtype_policy("float32")
+    convert(model, tmp_path / "m.tflite", precision="float32")
+    x = np.random.default_rng(0).random((4, 8, 8, 1), dtype="float32")
+    np.testing.assert_allclose(
+        LiteRtModel(tmp_path / "m.tflite")(x), model(x), atol=0.01
+    )
+
+
+def test_calibration_takes_tf_data_with_and_without_labels(model, digits, tmp_path):
+    path = tmp_path / "m.tflite"
+    sizes = set()
+    for data in (
+        digits.validation.batches(32),
+        digits.validation.batches(32, labels=False),
+        digits.validation,
+        digits.validation.arrays()[0],
+    ):
+        sizes.add(convert(model, path, precision="int8", calibration_data=data).sha256)
+    assert len(sizes) == 1
+
+
+def test_yes_or_no_heads_are_scored_by_their_threshold(digits, tmp_path):
+    x, y = digits.test.arrays()
+    labels = (y > 4).astype("int64")
+    for activation, threshold in ((None, 0.0), ("sigmoid", 0.5)):
+        head = layers.Dense(1, activation=activation)
+        model = keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), head])
+        convert(model, tmp_path / "m.tflite", precision="float32")
+        scores = model.predict(x, verbose=0)[:, 0]
+        result = verify(tmp_path / "m.tflite", model, (x, labels))
+        expected = np.mean((scores > threshold) == labels)
+        assert result.accuracy == pytest.approx(expected, abs=0.01)
+        assert 0.1 < result.accuracy < 0.9
+        assert result.keras_agreement > 0.99
 
 
 def test_models_that_cannot_be_exported_say_what_to_do(tmp_path):
@@ -196,8 +242,10 @@ def test_models_that_cannot_be_exported_say_what_to_do(tmp_path):
 def test_verify_refuses_what_does_not_fit(files, model, tmp_path):
     folder, _ = files
     file = folder / "float32.tflite"
-    with pytest.raises(ValueError, match=r"shape \(n, 8, 8, 1\)"):
+    with pytest.raises(ValueError, match=r"shape \(None, 8, 8, 1\)"):
         verify(file, model, (np.zeros((4, 5)), np.zeros(4, int)))
+    with pytest.raises(ValueError, match="one class for each example"):
+        verify(file, model, (np.zeros((4, 8, 8, 1)), np.ones((4, 10))))
     with pytest.raises(ValueError, match="labelled examples"):
         verify(file, model, (np.zeros((0, 8, 8, 1)), np.zeros(0, int)))
     other = keras.Sequential(
