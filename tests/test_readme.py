@@ -11,6 +11,7 @@ import pytest
 import typer
 
 from keras_kd.cli.app import app
+from tests.losses.every_loss import EVERY_LOSS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -84,3 +85,13 @@ def test_speed_table_is_that_of_the_result_file():
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)]+)\)", README))))
 def test_link_leads_somewhere(link):
     assert link.startswith("https://") or (ROOT / link).exists()
+
+
+def test_table_of_losses_is_complete_and_has_the_published_weights():
+    rows = re.findall(
+        r"^\| [^|]+ \| `(\w+)` \| [^|]+ \| [^|]+ \| ([^|]+) \|$", README, re.M
+    )
+    assert sorted(name for name, _ in rows) == sorted(EVERY_LOSS)
+    for name, weight in rows:
+        published = EVERY_LOSS[name]().published_weight
+        assert weight.split(", ")[0] == f"{published:g}", name

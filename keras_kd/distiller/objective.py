@@ -80,7 +80,7 @@ class Objective:
             logged.append((self.student_tracker, hard))
         if teacher is not None:
             soft = [
-                loss(teacher, student, labels, training=training, iterations=step)
+                loss.at_step(step)(teacher, student, labels, training=training)
                 for loss in self.losses
             ]
             soft = [batch_mean(values, sample_weight) for values in soft]

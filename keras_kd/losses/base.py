@@ -57,17 +57,24 @@ class DistillationLoss(keras.layers.Layer, abc.ABC):
             ValueError: The shapes do not fit the loss.
         """
 
-    def __call__(self, teacher, student, labels=None, *, training=False, iterations=0):
+    def __call__(self, teacher, student, labels=None, *, training=False):
         """Computes the loss of one batch; see `call`.
 
-        `training` reaches the layers inside the loss, such as BatchNormalization;
-        `iterations` is the optimizer's step count, for schedules.
+        `training` reaches the layers inside the loss, such as BatchNormalization.
         """
         if not self.built:
             self.build(_shapes(teacher), _shapes(student))
+        return super().__call__(teacher, student, labels=labels, training=training)
+
+    def at_step(self, iterations):
+        """Reads schedules at this step from now on; returns the loss itself.
+
+        Args:
+            iterations: int or scalar tensor, the optimizer's step count.
+        """
         # Not by setattr: Keras would take the optimizer's variable for the loss's own.
         vars(self)["iterations"] = iterations
-        return super().__call__(teacher, student, labels=labels, training=training)
+        return self
 
     @abc.abstractmethod
     def call(self, teacher, student, labels=None):

@@ -14,7 +14,13 @@ INDEX = json.loads((FOLDER / "index.json").read_text(encoding="utf-8"))
 # Past |logit| of 17 the authors clip probabilities; METHODS: "a log-sigmoid
 # implementation legitimately differs there".
 CLIPPED = {"multilabel_sigmoid_kd__03_large50.npz"}
-CASES = [case for case in INDEX["cases"] if case["file"] not in CLIPPED]
+# Optional methods that no loss of ours computes (crd: not built yet).
+LEFT_OUT = {"crd", "dist_plus", "fsp_torchdistill", "kdsvd", "uld"}
+CASES = [
+    case
+    for case in INDEX["cases"]
+    if case["file"] not in CLIPPED and case["method"] not in LEFT_OUT
+]
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["file"] for case in CASES])
@@ -46,6 +52,8 @@ def test_loss_and_gradients_equal_the_authors(case):
 def test_every_method_that_is_not_optional_has_an_adapter():
     needed = {case["method"] for case in INDEX["cases"] if not case["optional"]}
     assert needed <= set(ADAPTERS)
+    assert len(needed) == 67
+    assert not needed & LEFT_OUT
 
 
 def _with_prefix(arrays, prefix):

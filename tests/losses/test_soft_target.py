@@ -125,6 +125,6 @@ def test_config_round_trips_with_a_schedule():
 def test_temperature_schedule_is_read_at_the_step():
     schedule = keras.optimizers.schedules.PolynomialDecay(4.0, 10, 2.0)
     loss = SoftTargetDistillation(schedule)
-    value = loss(ModelOutputs(TEACHER), ModelOutputs(STUDENT), iterations=5)
+    value = loss.at_step(5)(ModelOutputs(TEACHER), ModelOutputs(STUDENT))
     expected = soft_target_divergence(TEACHER, STUDENT, temperature=3.0)
     np.testing.assert_allclose(value, expected, rtol=1e-6)

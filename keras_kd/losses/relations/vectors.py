@@ -1,0 +1,47 @@
+"""A batch as vectors, one per example, between which relations are measured."""
+
+from keras import ops
+
+from keras_kd._checks import invalid
+
+
+def batch_vectors(features):
+    """One flat vector per example, in float32.
+
+    Args:
+        features: float `(batch, ...)`, a layer's output of any rank.
+
+    Returns:
+        Float32 `(batch, values)`; embeddings `(batch, values)` are taken as they are.
+
+    Example:
+        >>> tuple(batch_vectors(ops.ones((2, 4, 4, 3))).shape)
+        (2, 48)
+    """
+    features = ops.cast(features, "float32")
+    if len(features.shape) == 2:
+        return features
+    return ops.reshape(features, (ops.shape(features)[0], -1))
+
+
+def check_several_examples(where, features):
+    """Raises if the batch is known to hold one example, which has no relations.
+
+    Args:
+        where: str, see `invalid`.
+        features: `(batch, ...)`. A batch size known only at run time passes: a batch
+            that happens to hold one example, such as the last of an epoch, counts 0.
+
+    Raises:
+        ValueError: The batch size is 1.
+
+    Example:
+        >>> check_several_examples("here", ops.ones((2, 3)))
+    """
+    if features.shape[0] == 1:
+        raise invalid(
+            where,
+            "a batch of at least 2 examples, to relate them to each other",
+            "a batch of 1",
+            "Raise the batch size, and drop a last batch of 1.",
+        )

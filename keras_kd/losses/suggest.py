@@ -1,0 +1,161 @@
+"""Which layers of a student to compare with which of its teacher."""
+
+import math
+from dataclasses import dataclass
+
+import keras
+from keras import layers
+
+from keras_kd._checks import invalid
+from keras_kd.outputs import ModelOutputs, layer_paths, output_shapes
+from keras_kd.outputs.recording import record
+
+# They hand on a map without computing one: padded for the next stage, or with holes.
+_HAND_ON = (
+    layers.Cropping2D,
+    layers.Dropout,
+    layers.GaussianDropout,
+    layers.GaussianNoise,
+    layers.SpatialDropout2D,
+    layers.ZeroPadding2D,
+)
+
+
+@dataclass(frozen=True)
+class LayerPair:
+    """A layer of the teacher and the student's layer of the same stage.
+
+    Attributes:
+        teacher_layer: str, a path such as "backbone/block_6".
+        student_layer: str, a path.
+        teacher_shape: tuple, the shape of the layer's output, `(None, height, width,
+            channels)` for images.
+        student_shape: tuple.
+
+    Example:
+        >>> LayerPair("a", "b", (None, 4, 4, 8), (None, 4, 4, 2)).student_layer
+        'b'
+    """
+
+    teacher_layer: str
+    student_layer: str
+    teacher_shape: tuple[int | None, ...]
+    student_shape: tuple[int | None, ...]
+
+
+def suggest_layers(teacher: keras.Model, student: keras.Model) -> list[LayerPair]:
+    """Pairs the stages of two models by how often they halved their input.
+
+    A stage ends at the last layer of its resolution, where its features are most
+    abstract. Resolutions count relative to each model's input, so that the models may
+    take images of different sizes; halvings are rounded, so that 28 -> 4 (a padded
+    model) and 32 -> 4 are the same stage.
+
+    Args:
+        teacher: Functional or Sequential, with one input, channels last. Models inside
+            it may be of any kind.
+        student: the same.
+
+    Returns:
+        A list of `LayerPair`, from the finest resolution to the coarsest; empty if the
+        models have no stage in common. Passed over are layers whose output size is not
+        fixed, that run more than once or give several tensors; maps of one position;
+        and all that comes before the first weights.
+
+    Raises:
+        ValueError: A model is subclassed, not built, or has several inputs.
+
+    Example:
+        >>> from keras_kd.students import convnet
+        >>> teacher = convnet((32, 32, 3), 10, width=16)
+        >>> student = convnet((16, 16, 3), 10, width=4)
+        >>> for pair in suggest_layers(teacher, student):
+        ...     print(pair.teacher_layer, pair.teacher_shape, pair.student_shape)
+        block_1 (None, 32, 32, 16) (None, 16, 16, 4)
+        block_2 (None, 16, 16, 32) (None, 8, 8, 8)
+    """
+    teacher_stages, student_stages = _stages(teacher), _stages(student)
+    return [
+        LayerPair(
+            teacher_layer=teacher_stages[stage][0],
+            student_layer=student_stages[stage][0],
+            teacher_shape=teacher_stages[stage][1],
+            student_shape=student_stages[stage][1],
+        )
+        for stage in sorted(teacher_stages)
+        if stage in student_stages
+    ]
+
+
+def _stages(model):
+    """The last path and shape of each resolution, by its number of halvings."""
+    input_shape, shapes = _run_shapes(model)
+    paths = layer_paths(model)
+    stages, has_weights = {}, False
+    for path, shape in shapes.items():
+        layer = paths[path]
+        has_weights |= bool(layer.weights) and not isinstance(
+            layer, layers.Normalization
+        )
+        if has_weights and _ends_a_stage(layer) and _is_map(shape, input_shape):
+            stages[_halvings(input_shape, shape)] = path, shape
+    return stages
+
+
+def _ends_a_stage(layer):
+    # The output of a model is that of a layer inside it.
+    return not isinstance(layer, (keras.Model, *_HAND_ON))
+
+
+def _is_map(shape, input_shape):
+    return (
+        len(shape) == len(input_shape) >= 3
+        and None not in (*shape[1:], *input_shape[1:-1])
+        and max(shape[1:-1]) > 1
+    )
+
+
+def _halvings(input_shape, shape):
+    sizes = zip(input_shape[1:-1], shape[1:-1], strict=True)
+    return tuple(round(math.log2(full / size)) for full, size in sizes)
+
+
+def _run_shapes(model):
+    """The shape of the input, and of every layer's output in the order they run."""
+    inputs = getattr(model, "inputs", None) or ()
+    if len(inputs) != 1:
+        raise invalid(
+            "suggest_layers",
+            f'model "{model.name}" to be Functional or Sequential, with one input',
+            f"{type(model).__name__} with {len(inputs)} known inputs",
+            "Name teacher_layers and student_layers yourself.",
+        )
+    paths = {id(layer): path for path, layer in layer_paths(model).items()}
+
+    # One run of symbols, for the sizes that layers of nested models have inside the
+    # outer one; their own may be left open.
+    def run(inputs):
+        targets = [(layer, "call") for layer in layer_paths(model).values()]
+        with record(targets) as calls:
+            model(inputs, training=False)
+        results = {
+            paths[key]: keras.tree.flatten([call.result for call in runs])
+            for (key, _), runs in calls.items()
+        }
+        return ModelOutputs(
+            keras.tree.flatten(inputs)[0],
+            {path: found[0] for path, found in results.items() if _is_one(found)},
+        )
+
+    # A Functional model may take its one input by name.
+    structure = inputs[0] if isinstance(model, keras.Sequential) else model.input
+    symbols = keras.tree.map_structure(
+        lambda tensor: keras.KerasTensor((None, *tensor.shape[1:]), tensor.dtype),
+        structure,
+    )
+    shapes = output_shapes(run, symbols)
+    return shapes.logits, shapes.features
+
+
+def _is_one(results):
+    return len(results) == 1 and keras.ops.is_tensor(results[0])
