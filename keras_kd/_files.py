@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -69,6 +70,18 @@ def check_writable(where, path):
             f'"{path}" ({error.strerror})',
             "Choose another folder, or change its permissions.",
         ) from error
+
+
+def check_space(where, folder, needed_bytes):
+    """Raises unless the disk of `folder` has room for `needed_bytes` more."""
+    free_bytes = shutil.disk_usage(folder).free
+    if free_bytes < needed_bytes:
+        raise invalid(
+            where,
+            f"{needed_bytes / 1e6:.1f} MB free for the folder {folder}",
+            f"{free_bytes / 1e6:.1f} MB",
+            "Make room on that disk, and run the same again.",
+        )
 
 
 def _umask():

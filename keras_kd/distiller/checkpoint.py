@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 
 from keras_kd._checks import invalid
+from keras_kd._files import check_space
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -22,6 +23,9 @@ class Checkpoint(keras.callbacks.Callback):
         settings: dict, JSON-able, of what must be the same for a run to go on.
         monitor: str, the logged value of which the largest is best; of equal ones, the
             last.
+
+    Raises:
+        ValueError: At the end of an epoch, when the disk has no room for it.
 
     Example:
         >>> import numpy as np, tempfile
@@ -90,6 +94,7 @@ class Checkpoint(keras.callbacks.Callback):
         unfinished = self.folder / "unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
+        check_space("Checkpoint", self.folder, self._size_bytes())
         last, best = unfinished / "last.weights.h5", unfinished / "best.weights.h5"
         self.model.save_weights(last)
         shutil.copyfile(last if is_best else previous / best.name, best)
@@ -103,6 +108,12 @@ class Checkpoint(keras.callbacks.Callback):
         unfinished.rename(self.folder / f"epoch-{epoch + 1:06d}")
         if previous is not None:
             shutil.rmtree(previous, ignore_errors=True)
+
+    def _size_bytes(self):
+        """What an epoch takes at most; HDF5 itself would crash on a full disk."""
+        variables = [*self.model.variables, *self.model.optimizer.variables]
+        weights = sum(4 * max(1, math.prod(v.shape)) for v in variables)
+        return 2 * (weights + 4096 * len(variables)) + 2**16
 
     def _latest(self):
         whole = (path.parent for path in self.folder.glob("epoch-*/state.json"))

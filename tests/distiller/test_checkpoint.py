@@ -1,5 +1,7 @@
 """A run that was killed goes on; the best epoch is kept."""
 
+import shutil
+
 import keras
 import numpy as np
 import pytest
@@ -74,3 +76,16 @@ def test_other_settings_are_refused(teacher, student, arrays, tmp_path):
     fit(distiller, arrays, 1, 0, [Checkpoint(tmp_path, {"alpha": 0.1})])
     with pytest.raises(ValueError, match="choose another folder"):
         Checkpoint(tmp_path, {"alpha": 0.2}).resume(distiller)
+
+
+def test_full_disk_is_a_clear_error_and_keeps_the_last_epoch(
+    teacher, student, arrays, tmp_path, monkeypatch
+):
+    distiller = make(teacher, student)
+    fit(distiller, arrays, 1, 0, [Checkpoint(tmp_path, {})])
+    usage = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: usage)
+    with pytest.raises(ValueError, match="Make room on that disk"):
+        fit(distiller, arrays, 2, 1, [Checkpoint(tmp_path, {})])
+    monkeypatch.undo()
+    assert Checkpoint(tmp_path, {}).resume(distiller) == 1
