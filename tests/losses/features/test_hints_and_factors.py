@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy.stats import norm
 
 from keras_kd.losses.features.activation_boundary import (
     ActivationBoundaryDistillation,
@@ -200,7 +201,6 @@ def test_variance_starts_as_asked_and_trains():
 
 
 def test_negative_log_likelihood_equals_scipy():
-    norm = pytest.importorskip("scipy.stats").norm
     variances = np.array([0.5, 1, 2, 3, 4], "float32")
     ours = variational_negative_log_likelihood(TEACHER, STUDENT, variances=variances)
     surprise = -norm.logpdf(TEACHER, STUDENT, np.sqrt(variances))
