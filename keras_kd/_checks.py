@@ -8,10 +8,16 @@ import numbers
 class InvalidInputError(ValueError):
     """What the caller gave cannot be used; the message says where, what and how to fix.
 
+    Attributes:
+        parts: `(where, expected, got, fix)`, see `invalid`, for whoever knows a better
+            fix on the way up; None in the copy that Keras makes of an error in `call`.
+
     Example:
         >>> print(invalid("Distiller", "alpha in [0, 1]", 2, "Choose a smaller one."))
         Distiller: expected alpha in [0, 1], got 2. Choose a smaller one.
     """
+
+    parts = None
 
 
 class ConversionError(RuntimeError):
@@ -35,7 +41,9 @@ def invalid(where, expected, got, fix):
     Returns:
         An `InvalidInputError`, to be raised by the caller.
     """
-    return InvalidInputError(f"{where}: expected {expected}, got {got}. {fix}")
+    error = InvalidInputError(f"{where}: expected {expected}, got {got}. {fix}")
+    error.parts = where, expected, got, fix
+    return error
 
 
 def is_number(value):

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_kd._checks import invalid
+from keras_kd.data.examples import Examples
 
 MOST_SHUFFLED_BYTES = 512 * 2**20
 
@@ -34,7 +35,15 @@ class Split:
     def __len__(self):
         return self.size
 
-    def batches(self, batch_size=32, *, shuffle_seed=None, augment=None, labels=True):
+    def batches(
+        self,
+        batch_size=32,
+        *,
+        shuffle_seed=None,
+        augment=None,
+        labels=True,
+        ids=False,
+    ):
         """The split as `fit` and `evaluate` take it.
 
         Args:
@@ -45,20 +54,22 @@ class Split:
             augment: function of `(image, seed)`, such as `random_crop(2)`, applied to
                 every example anew in each epoch, or a list of them.
             labels: bool, False to leave the labels out.
+            ids: bool, True to give `Examples` in the place of `x`, with the place of
+                each example in the fixed order, from 0, as its number.
 
         Returns:
             A `tf.data.Dataset` of `(x, y)`, or of `x` alone, batched.
         """
         dataset = self.examples
+        if ids:
+            dataset = dataset.enumerate().map(_numbered)
         if shuffle_seed is not None:
             dataset = dataset.shuffle(self._buffer_size(), seed=shuffle_seed)
         if augment is not None:
             self._check_images()
             steps = augment if isinstance(augment, (list, tuple)) else [augment]
             dataset = _augmented(dataset, steps, shuffle_seed or 0)
-        dataset = dataset.map(
-            lambda example: (example["x"], example["y"]) if labels else example["x"]
-        )
+        dataset = dataset.map(lambda example: _as_fit_takes_it(example, labels, ids))
         # The autotuner delays the end of every iterator by a growing pause.
         options = tf.data.Options()
         options.autotune.enabled = False
@@ -90,6 +101,18 @@ class Split:
         """The ids of all examples, in the fixed order: a list of str."""
         ids = self.examples.map(lambda example: example["id"]).batch(1024)
         return [name.decode() for batch in ids.as_numpy_iterator() for name in batch]
+
+
+def _numbered(number, example):
+    return {**example, "number": number}
+
+
+def _as_fit_takes_it(example, labels, ids):
+    x = Examples(example["x"], example["number"]) if ids else example["x"]
+    if labels:
+        return x, example["y"]
+    # A pair by itself would be taken for inputs and labels.
+    return (x,) if ids else x
 
 
 def _augmented(dataset, steps, seed):

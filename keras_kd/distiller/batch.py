@@ -1,6 +1,53 @@
-"""From values per example to one number a batch."""
+"""A batch as `fit` gives it, and from values per example to one number."""
 
+from typing import Any, NamedTuple
+
+import keras
 from keras import ops
+
+from keras_kd.data import Examples, as_examples
+
+
+class Batch(NamedTuple):
+    """One batch of any kind of data set.
+
+    Attributes:
+        examples: `keras_kd.data.Examples`.
+        labels: as given to `fit`, or None.
+        sample_weight: `(batch,)` or None.
+    """
+
+    examples: Examples
+    labels: Any
+    sample_weight: Any
+
+    @property
+    def inputs(self):
+        """What the student takes."""
+        return self.examples.inputs
+
+    @property
+    def example_ids(self):
+        """Integers `(batch,)`, or None."""
+        ids = self.examples.ids
+        return None if isinstance(ids, tuple) else ids
+
+
+def unpack(data):
+    """The parts of what a data set gives for one step.
+
+    Args:
+        data: `x`, `(x,)`, `(x, y)` or `(x, y, sample_weight)`; x may be `Examples`.
+
+    Returns:
+        A `Batch`.
+
+    Example:
+        >>> unpack(([[1.0]], [2])).labels
+        [2]
+    """
+    x, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+    return Batch(as_examples(x), labels, sample_weight)
 
 
 def batch_mean(values, sample_weight=None):

@@ -7,7 +7,10 @@ import tensorflow as tf
 from keras import ops
 
 from keras_kd._checks import check_fraction
+from keras_kd.data import as_examples
+from keras_kd.distiller.batch import unpack
 from keras_kd.distiller.hard_loss import HardLabelCrossEntropy, check_from_logits
+from keras_kd.distiller.logged import LogsWhatWasTold
 from keras_kd.distiller.objective import Objective
 from keras_kd.distiller.preflight import check_before_fit, require_teacher, unlabelled
 from keras_kd.distiller.saving import SavedWithoutTeacher
@@ -24,7 +27,7 @@ from keras_kd.outputs import find_head, forward
 
 
 @keras.saving.register_keras_serializable(package="keras_kd")
-class Distiller(SavedWithoutTeacher, keras.Model):
+class Distiller(SavedWithoutTeacher, LogsWhatWasTold, keras.Model):
     """Trains a student on hard labels and on what a trained teacher answers.
 
     The loss is α · hard + (1 - α) · Σ wᵢ · softᵢ, plus the student's regularisation
@@ -166,7 +169,7 @@ class Distiller(SavedWithoutTeacher, keras.Model):
 
     def call(self, inputs, training=None):
         """The student's outputs."""
-        return self.student(inputs, training=training)
+        return self.student(as_examples(inputs).inputs, training=training)
 
     def student_outputs(self, inputs):
         """The student's `ModelOutputs` for a batch, in inference mode."""
@@ -209,32 +212,36 @@ class Distiller(SavedWithoutTeacher, keras.Model):
 
     def train_step(self, data):
         """One step on one batch: the teacher and the student run once each."""
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        batch = unpack(data)
         require_teacher(self)
-        if y is None and self.objective.needs_labels:
+        if batch.labels is None and self.objective.needs_labels:
             raise unlabelled()
-        teacher = self._ask_teacher(x)
+        teacher = self._ask_teacher(batch.examples)
         with tf.GradientTape() as tape:
-            predictions, student = self._run_student(x, training=True)
-            loss = self._loss(
-                teacher, student, predictions, y, sample_weight, training=True
-            )
+            predictions, student = self._run_student(batch.inputs, training=True)
+            loss = self._loss(teacher, student, predictions, batch, training=True)
             scaled_loss = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled_loss, self.trainable_weights)
         self.optimizer.apply_gradients(
             zip(gradients, self.trainable_weights, strict=True)
         )
-        return self.compute_metrics(x, y, predictions, sample_weight)
+        return self.compute_metrics(
+            batch.inputs, batch.labels, predictions, batch.sample_weight
+        )
 
     def test_step(self, data):
         """The losses and metrics of one batch; without a teacher, the hard ones."""
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        teacher = None if self._teacher is None else self._ask_teacher(x)
-        if teacher is None and y is None:
+        batch = unpack(data)
+        teacher = None
+        if self._teacher is not None and self._teacher.can_answer(batch.examples):
+            teacher = self._ask_teacher(batch.examples)
+        if teacher is None and batch.labels is None:
             raise unlabelled()
-        predictions, student = self._run_student(x, training=False)
-        self._loss(teacher, student, predictions, y, sample_weight, training=False)
-        return self.compute_metrics(x, y, predictions, sample_weight)
+        predictions, student = self._run_student(batch.inputs, training=False)
+        self._loss(teacher, student, predictions, batch, training=False)
+        return self.compute_metrics(
+            batch.inputs, batch.labels, predictions, batch.sample_weight
+        )
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
@@ -244,28 +251,9 @@ class Distiller(SavedWithoutTeacher, keras.Model):
             return ops.zeros(())
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        """The values to log: those that the batch could tell something about."""
-        of_teacher = self.objective.teacher_trackers
-        if y is None:
-            told = [self._loss_tracker, *of_teacher]
-            return {metric.name: metric.result() for metric in told}
-        logs = super().compute_metrics(x, y, y_pred, sample_weight)
-        untold = [] if self._teacher is not None else of_teacher
-        for metric in untold:
-            del logs[metric.name]
-        return logs
-
-    def get_metrics_result(self):
-        """The logged values; without the user's metrics before they saw labels."""
-        if self._compile_metrics is None or self._compile_metrics.built:
-            return super().get_metrics_result()
-        told = [self._loss_tracker, *self._trackers]
-        return {metric.name: metric.result() for metric in told}
-
-    def _ask_teacher(self, x):
+    def _ask_teacher(self, examples):
         layers = layers_of(self.objective.losses, "teacher_layers")
-        return self._teacher(x, layers=layers)
+        return self._teacher.answer(examples, layers=layers)
 
     def _run_student(self, x, *, training):
         return forward(
@@ -276,20 +264,21 @@ class Distiller(SavedWithoutTeacher, keras.Model):
             training=training,
         )
 
-    def _loss(self, teacher, student, predictions, y, sample_weight, *, training):
+    def _loss(self, teacher, student, predictions, batch, *, training):
         """The number to minimise, of this replica; updates what is logged."""
         # Keras divides the hard loss by the replicas, whose gradients it adds.
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         hard = None
-        if y is not None:
+        if batch.labels is not None:
             outputs = student.logits if self.infers_hard_loss else predictions
-            hard = replicas * self._compile_loss(y, outputs, sample_weight)
+            hard = replicas * self._compile_loss(
+                batch.labels, outputs, batch.sample_weight
+            )
         total = self.objective(
             hard=hard,
             teacher=teacher,
             student=student,
-            labels=y,
-            sample_weight=sample_weight,
+            batch=batch,
             regularisation=self.losses,
             step=self.optimizer.iterations,
             training=training,

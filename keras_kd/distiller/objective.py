@@ -20,6 +20,7 @@ class Objective:
     Attributes:
         student_tracker: `keras.metrics.Mean` of the loss on hard labels.
         teacher_trackers: those of the terms that need a teacher.
+        told: those trackers of which the last call, or graph, told a value.
     """
 
     def __init__(self, losses, weights, alpha, teacher_agreement):
@@ -30,6 +31,7 @@ class Objective:
         self.student_tracker = keras.metrics.Mean("student_loss")
         names = metric_names(losses) + ["teacher_agreement"] * teacher_agreement
         self.teacher_trackers = [keras.metrics.Mean(name) for name in names]
+        self.told = []
 
     def label_activation(self, head):
         """How labels are read: "softmax", one class, or "sigmoid", each on its own.
@@ -51,8 +53,7 @@ class Objective:
         hard,
         teacher,
         student,
-        labels,
-        sample_weight,
+        batch,
         regularisation,
         step,
         training,
@@ -63,8 +64,7 @@ class Objective:
             hard: scalar, the loss on hard labels; None for unlabelled data.
             teacher: `ModelOutputs`, or None: then the hard labels count alone.
             student: `ModelOutputs`.
-            labels: the batch's labels or None.
-            sample_weight: `(batch,)` or None.
+            batch: the `Batch`.
             regularisation: list of scalars, added as they are.
             step: the optimizer's step count, for schedules.
             training: bool, for the layers inside the losses.
@@ -79,17 +79,25 @@ class Objective:
             total += alpha * hard
             logged.append((self.student_tracker, hard))
         if teacher is not None:
-            soft = [
-                loss.at_step(step)(teacher, student, labels, training=training)
-                for loss in self.losses
-            ]
-            soft = [batch_mean(values, sample_weight) for values in soft]
-            for weight, value in zip(self.weights, soft, strict=True):
+            terms = zip(self.losses, self.weights, self.teacher_trackers, strict=False)
+            for loss, weight, tracker in terms:
+                if loss.needs_example_ids and not training:
+                    continue
+                values = loss.at_step(step)(
+                    teacher,
+                    student,
+                    batch.labels,
+                    example_ids=batch.example_ids,
+                    training=training,
+                )
+                value = batch_mean(values, batch.sample_weight)
                 total += (1.0 - alpha) * schedules.value_at(weight, step) * value
+                logged.append((tracker, value))
             if self.teacher_agreement:
-                soft.append(agreement(teacher.logits, student.logits))
-            logged += zip(self.teacher_trackers, soft, strict=True)
+                same = agreement(teacher.logits, student.logits)
+                logged.append((self.teacher_trackers[-1], same))
         batch_size = ops.shape(student.logits)[0]
+        self.told = [tracker for tracker, _ in logged]
         for tracker, value in logged:
             tracker.update_state(value, sample_weight=batch_size)
         return total

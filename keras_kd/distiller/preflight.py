@@ -8,7 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from keras_kd._checks import invalid
+from keras_kd.distiller.batch import unpack
 from keras_kd.distiller.hard_loss import is_sparse
+from keras_kd.distiller.wiring import connect_to_data
 from keras_kd.outputs import check_inputs, check_logits, check_weights
 
 WHERE = "Distiller.fit"
@@ -33,15 +35,17 @@ def check_before_fit(distiller, x, y):
     x, batch = first_batch(x, y)
     if batch is None:
         return x
-    inputs, labels = batch
-    check_inputs(WHERE, distiller.student, inputs)
-    inputs = keras.tree.map_structure(lambda leaf: leaf[:PEEKED_EXAMPLES], inputs)
+    labels = batch.labels
+    check_inputs(WHERE, distiller.student, batch.inputs)
+    few = keras.tree.map_structure(lambda leaf: leaf[:PEEKED_EXAMPLES], batch.examples)
     if labels is None and distiller.objective.needs_labels:
         raise unlabelled()
+    _check_example_ids(distiller.objective, batch.example_ids)
     teacher = distiller.teacher
-    check_logits(WHERE, teacher(inputs).logits, teacher.head, "teacher")
-    logits = distiller.student_outputs(inputs).logits
+    check_logits(WHERE, teacher.answer(few).logits, teacher.head, "teacher")
+    logits = distiller.student_outputs(few.inputs).logits
     check_logits(WHERE, logits, distiller.head, "student")
+    connect_to_data(distiller, few.inputs)
     if labels is not None and distiller.infers_hard_loss:
         check_labels(
             labels if y is None else y, logits.shape[-1], distiller.loss.activation
@@ -79,7 +83,7 @@ def first_batch(x, y):
 
     Returns:
         `(x, batch)`: `x` to be used from now on (a generator is given back whole), and
-        `(inputs, labels)`; None for data of a kind not known here.
+        a `Batch`; None for data of a kind not known here.
 
     Raises:
         ValueError: There is no data.
@@ -130,16 +134,30 @@ def check_labels(labels, num_classes, activation):
 
 
 def _parts(batch):
-    """Inputs and labels of a batch, which must not be empty."""
+    """The parts of a batch, which must not be empty."""
     if batch is None:
         raise invalid(WHERE, "data", "an empty dataset", "Pass at least one example.")
-    inputs, labels, _ = keras.utils.unpack_x_y_sample_weight(batch)
-    leaves = keras.tree.flatten((inputs, labels))
+    batch = unpack(batch)
+    leaves = keras.tree.flatten((batch.inputs, batch.labels, batch.example_ids))
     if any(leaf is not None and not np.ndim(leaf) for leaf in leaves):
         raise invalid(
             WHERE, "batches", "single examples", "Call .batch(32) on the dataset."
         )
-    return inputs, labels
+    return batch
+
+
+def _check_example_ids(objective, ids):
+    needing = [loss for loss in objective.losses if loss.needs_example_ids]
+    if needing and ids is None:
+        raise invalid(
+            WHERE,
+            f"the number of each example, which {type(needing[0]).__name__} needs",
+            "data without them",
+            "Train on Split.batches(..., ids=True), or on "
+            "keras_kd.data.Examples(x, ids=range of numbers) in the place of x.",
+        )
+    for loss in needing:
+        loss.check_example_ids(np.asarray(ids))
 
 
 def _check_class_numbers(labels, num_classes):

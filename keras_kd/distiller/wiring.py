@@ -2,7 +2,8 @@
 
 import keras
 
-from keras_kd._checks import check_positive, invalid, is_number
+from keras_kd._checks import InvalidInputError, check_positive, invalid, is_number
+from keras_kd.distiller.proposals import propose_layers
 from keras_kd.losses import (
     DistillationLoss,
     KerasLossAdapter,
@@ -10,7 +11,14 @@ from keras_kd.losses import (
     SoftTargetDistillation,
     schedules,
 )
-from keras_kd.outputs import find_head, find_layer, forward, output_shapes
+from keras_kd.outputs import (
+    ModelOutputs,
+    find_head,
+    find_layer,
+    forward,
+    layer_shapes,
+    output_shapes,
+)
 from keras_kd.teachers import FrozenTeacher, Teacher
 
 DEFAULT_TEMPERATURE = 4.0
@@ -109,27 +117,25 @@ def connect(distiller, input_shape):
         input_shape: structure of shapes, for a student that does not know its own.
 
     Raises:
-        ValueError: A layer path does not exist, or the shapes do not fit a loss.
+        ValueError: A layer path does not exist, or the shapes do not fit a loss; the
+            message then proposes layers that do.
     """
-    losses, student = distiller.objective.losses, distiller.student
-    inputs = _symbolic_inputs(student, input_shape)
-    teacher_layers = layers_of(losses, "teacher_layers")
-    student_layers = layers_of(losses, "student_layers")
-    distiller.teacher.check_layers(teacher_layers)
-    for path in student_layers:
-        find_layer(student, path)
-    teacher_shapes = output_shapes(
-        lambda x: distiller.teacher(x, layers=teacher_layers), inputs
-    )
-    student_shapes = output_shapes(
-        lambda x: forward(student, x, head=distiller.head, layers=student_layers)[1],
-        inputs,
-    )
-    for loss in losses:
-        if loss.built:
-            loss.check_built_for(teacher_shapes, student_shapes)
-        else:
-            loss.build(teacher_shapes, student_shapes)
+    _connect(distiller, _symbolic_inputs(distiller.student, input_shape))
+
+
+def connect_to_data(distiller, inputs):
+    """Like `connect`, for a student that says nothing of its inputs before `fit`.
+
+    Args:
+        distiller: a `Distiller` with its teacher. Losses that are built stay as they
+            are.
+        inputs: a batch, structure of arrays.
+
+    Raises:
+        ValueError: As for `connect`.
+    """
+    if not all(loss.built for loss in distiller.objective.losses):
+        _connect(distiller, inputs)
 
 
 def layers_of(losses, side):
@@ -186,6 +192,43 @@ def _as_loss(loss):
 def _check_not_negative(where, name, value):
     if not is_number(value) or value < 0:
         check_positive(where, name, value)
+
+
+def _connect(distiller, inputs):
+    losses, student = distiller.objective.losses, distiller.student
+    teacher_layers = layers_of(losses, "teacher_layers")
+    student_layers = layers_of(losses, "student_layers")
+    distiller.teacher.check_layers(teacher_layers)
+    for path in student_layers:
+        find_layer(student, path)
+    teacher_shapes = output_shapes(
+        lambda x: distiller.teacher(x, layers=teacher_layers), inputs
+    )
+    student_shapes = output_shapes(
+        lambda x: forward(student, x, head=distiller.head, layers=student_layers)[1],
+        inputs,
+    )
+    for loss in losses:
+        if loss.built:
+            loss.check_built_for(teacher_shapes, student_shapes)
+            continue
+        try:
+            loss.build(teacher_shapes, student_shapes)
+        except InvalidInputError as error:
+            proposals = propose_layers(
+                loss,
+                _with_layers(teacher_shapes, distiller.teacher.layer_shapes(inputs)),
+                _with_layers(student_shapes, layer_shapes(student, inputs)),
+            )
+            if not proposals:
+                raise
+            *what, fix = error.parts
+            raise invalid(*what, " ".join([fix, *proposals])) from error
+
+
+def _with_layers(shapes, others):
+    # Those that a loss was given last: `others` leaves out layers such as Dropout.
+    return ModelOutputs(shapes.logits, {**others, **shapes.features})
 
 
 def _symbolic_inputs(student, input_shape):

@@ -134,6 +134,12 @@ from keras_kd.losses.relations.congruence import (
     kernel_congruence,
     neighbour_congruence,
 )
+from keras_kd.losses.relations.contrast import (
+    contrast_normaliser,
+    memory_similarities,
+    noise_contrastive_error,
+)
+from keras_kd.losses.relations.contrastive import ContrastiveDistillation
 from keras_kd.losses.relations.probabilistic import (
     ProbabilisticDistillation,
     neighbour_divergence,
@@ -153,6 +159,7 @@ __all__ = [
     "ClassAttentionDistillation",
     "ClassifierReuseDistillation",
     "CongruenceDistillation",
+    "ContrastiveDistillation",
     "CorrelationDistillation",
     "CurriculumTemperatureDistillation",
     "DecoupledDistillation",
@@ -198,6 +205,7 @@ __all__ = [
     "channel_divergence",
     "class_attention_gap",
     "class_correlation_gap",
+    "contrast_normaliser",
     "correlation_divergence",
     "curriculum_scale",
     "decoupled_divergence",
@@ -217,12 +225,14 @@ __all__ = [
     "logit_regression_divergence",
     "make_regressor",
     "masked_generation_gap",
+    "memory_similarities",
     "multi_label_divergence",
     "multi_level_divergence",
     "negative_margins",
     "neighbour_congruence",
     "neighbour_divergence",
     "neuron_selectivity_discrepancy",
+    "noise_contrastive_error",
     "normalized_divergence",
     "overhaul_distance",
     "pearson_gap",

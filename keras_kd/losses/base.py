@@ -8,6 +8,9 @@ import keras
 from keras_kd._checks import invalid
 from keras_kd.outputs import ModelOutputs
 
+# Under this name the state of a loss's draws is stored beside its weights.
+_SEED = "seed"
+
 
 class DistillationLoss(keras.layers.Layer, abc.ABC):
     """What a student should take over from its teacher, as a number to minimise.
@@ -27,6 +30,11 @@ class DistillationLoss(keras.layers.Layer, abc.ABC):
         iterations: the optimizer's step count during `fit`, for schedules; 0 elsewhere.
         published_weight: float, the factor its authors give the loss; `Distiller` uses
             it unless told otherwise. What `call` returns is without it.
+        needs_example_ids: bool, whether `call` takes `example_ids` too, the number of
+            each example in its data set. `Distiller` computes such a loss in training
+            only: evaluation data has other examples.
+        seed_generator: `keras.random.SeedGenerator` of a loss that draws at random, or
+            None. Its state is saved with the weights.
 
     Example:
         >>> from keras import ops
@@ -38,6 +46,8 @@ class DistillationLoss(keras.layers.Layer, abc.ABC):
     """
 
     published_weight = 1.0
+    needs_example_ids = False
+    seed_generator = None
 
     def __init__(self, *, teacher_layers=(), student_layers=(), name=None, **kwargs):
         kwargs.setdefault("dtype", "float32")
@@ -57,14 +67,19 @@ class DistillationLoss(keras.layers.Layer, abc.ABC):
             ValueError: The shapes do not fit the loss.
         """
 
-    def __call__(self, teacher, student, labels=None, *, training=False):
+    def __call__(
+        self, teacher, student, labels=None, *, example_ids=None, training=False
+    ):
         """Computes the loss of one batch; see `call`.
 
         `training` reaches the layers inside the loss, such as BatchNormalization.
         """
         if not self.built:
             self.build(_shapes(teacher), _shapes(student))
-        return super().__call__(teacher, student, labels=labels, training=training)
+        wanted = {"example_ids": example_ids} if self.needs_example_ids else {}
+        return super().__call__(
+            teacher, student, labels=labels, training=training, **wanted
+        )
 
     def at_step(self, iterations):
         """Reads schedules at this step from now on; returns the loss itself.
@@ -98,6 +113,30 @@ class DistillationLoss(keras.layers.Layer, abc.ABC):
                 ModelOutputs(*shapes["teacher_shapes"]),
                 ModelOutputs(*shapes["student_shapes"]),
             )
+
+    def save_own_variables(self, store):
+        """See `keras.layers.Layer`; the state of the draws too, which Keras leaves."""
+        super().save_own_variables(store)
+        if self.seed_generator is not None:
+            store[_SEED] = self.seed_generator.state
+
+    def load_own_variables(self, store):
+        """See `keras.layers.Layer`."""
+        stored = {key: store[key] for key in sorted(store.keys())}
+        draws = stored.pop(_SEED, None)
+        if draws is not None:
+            self.seed_generator.state.assign(draws)
+        super().load_own_variables(stored)
+
+    def check_example_ids(self, ids):
+        """Raises if the loss cannot take these example ids.
+
+        Args:
+            ids: NumPy integers `(batch,)`.
+
+        Raises:
+            ValueError: Some are out of the range the loss was made for.
+        """
 
     def get_config(self):
         """The arguments of the constructor, without the fixed settings of a layer."""

@@ -9,6 +9,13 @@ from keras_kd._checks import invalid
 # PyTorch's settings, with which the published numbers were made (Keras: 1e-3, 0.99).
 BATCH_NORM = {"epsilon": 1e-5, "momentum": 0.9}
 
+# What layers are to give, and what to do where they do not.
+_MAPS = "maps (height, width, channels)", "Name layers before the pooling."
+_MAPS_OF_FIXED_SIZE = (
+    "maps (height, width, channels) of a fixed size",
+    "Name layers before the pooling, of models with a fixed input.",
+)
+
 
 def adaptive_average_pool(maps, height, width):
     """The mean over bins that tile the map, of any size ratio.
@@ -140,35 +147,55 @@ def check_equal_shapes(where, teacher_maps, student_maps):
         )
 
 
-def map_shapes(loss, teacher_shapes, student_shapes):
+def map_shapes(loss, teacher_shapes, student_shapes, *, fixed_size=True, fix=None):
     """The shapes of a loss's pairs of layers, known to be those of feature maps.
 
     Args:
         loss: a `LayerPairLoss`.
         teacher_shapes: `ModelOutputs` of shapes.
         student_shapes: the same.
+        fixed_size: bool, whether height and width must be known too. Default True.
+        fix: str, one sentence for the error; None for one that suits most losses.
 
     Returns:
         A list of `(teacher_shape, student_shape)`, each `(None, H, W, channels)`.
 
     Raises:
-        ValueError: A layer gives no maps, or maps whose size is not fixed.
+        ValueError: A layer gives no maps, or maps whose size is not fixed; the message
+            names both layers of the pair.
     """
-    for model, paths, shapes in (
-        ("teacher", loss.teacher_layers, teacher_shapes.features),
-        ("student", loss.student_layers, student_shapes.features),
-    ):
-        for path in paths:
-            shape = tuple(shapes[path])
-            if len(shape) != 4 or None in shape[1:]:
-                raise invalid(
-                    type(loss).__name__,
-                    f'{model} layer "{path}" to give maps (height, width, channels) of '
-                    "a fixed size",
-                    shape[1:],
-                    "Name a layer before the pooling, of a model with a fixed input.",
-                )
-    return loss.pairs(teacher_shapes.features, student_shapes.features)
+    pairs = loss.pairs(teacher_shapes.features, student_shapes.features)
+    wanted, usual_fix = _MAPS_OF_FIXED_SIZE if fixed_size else _MAPS
+    known = slice(1, None) if fixed_size else slice(-1, None)
+    for number, pair in enumerate(pairs):
+        if any(len(shape) != 4 or None in shape[known] for shape in pair):
+            raise layers_error(loss, number, wanted, *pair, fix or usual_fix)
+    return pairs
+
+
+def layers_error(loss, number, wanted, teacher_shape, student_shape, fix):
+    """The error for a pair of layers of which one, or each, gives the wrong thing.
+
+    Unlike `LayerPairLoss.pair_error` it does not hold up the teacher as the example.
+
+    Args:
+        loss: a `LayerPairLoss`.
+        number: int, which of its pairs.
+        wanted: str, what both layers should give.
+        teacher_shape: tuple, with the batch axis.
+        student_shape: tuple, with the batch axis.
+        fix: str, one sentence.
+
+    Returns:
+        An `InvalidInputError` that names both layers.
+    """
+    return invalid(
+        type(loss).__name__,
+        f'teacher layer "{loss.teacher_layers[number]}" and student layer '
+        f'"{loss.student_layers[number]}" to give {wanted}',
+        f"{tuple(teacher_shape[1:])} and {tuple(student_shape[1:])}",
+        fix,
+    )
 
 
 def matching_map_shapes(loss, teacher_shapes, student_shapes):

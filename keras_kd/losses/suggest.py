@@ -7,18 +7,10 @@ import keras
 from keras import layers
 
 from keras_kd._checks import invalid
-from keras_kd.outputs import ModelOutputs, layer_paths, output_shapes
-from keras_kd.outputs.recording import record
+from keras_kd.outputs import layer_paths, layer_shapes
 
-# They hand on a map without computing one: padded for the next stage, or with holes.
-_HAND_ON = (
-    layers.Cropping2D,
-    layers.Dropout,
-    layers.GaussianDropout,
-    layers.GaussianNoise,
-    layers.SpatialDropout2D,
-    layers.ZeroPadding2D,
-)
+# They make no map of their own, but bring one to the size that the next stage needs.
+_RESIZING = (layers.Cropping2D, layers.ZeroPadding2D)
 
 
 @dataclass(frozen=True)
@@ -104,7 +96,7 @@ def _stages(model):
 
 def _ends_a_stage(layer):
     # The output of a model is that of a layer inside it.
-    return not isinstance(layer, (keras.Model, *_HAND_ON))
+    return not isinstance(layer, (keras.Model, *_RESIZING))
 
 
 def _is_map(shape, input_shape):
@@ -130,32 +122,11 @@ def _run_shapes(model):
             f"{type(model).__name__} with {len(inputs)} known inputs",
             "Name teacher_layers and student_layers yourself.",
         )
-    paths = {id(layer): path for path, layer in layer_paths(model).items()}
-
-    # One run of symbols, for the sizes that layers of nested models have inside the
-    # outer one; their own may be left open.
-    def run(inputs):
-        targets = [(layer, "call") for layer in layer_paths(model).values()]
-        with record(targets) as calls:
-            model(inputs, training=False)
-        results = {
-            paths[key]: keras.tree.flatten([call.result for call in runs])
-            for (key, _), runs in calls.items()
-        }
-        return ModelOutputs(
-            keras.tree.flatten(inputs)[0],
-            {path: found[0] for path, found in results.items() if _is_one(found)},
-        )
-
     # A Functional model may take its one input by name.
     structure = inputs[0] if isinstance(model, keras.Sequential) else model.input
     symbols = keras.tree.map_structure(
         lambda tensor: keras.KerasTensor((None, *tensor.shape[1:]), tensor.dtype),
         structure,
     )
-    shapes = output_shapes(run, symbols)
-    return shapes.logits, shapes.features
-
-
-def _is_one(results):
-    return len(results) == 1 and keras.ops.is_tensor(results[0])
+    input_shape = keras.tree.flatten(symbols)[0].shape
+    return input_shape, layer_shapes(model, symbols)

@@ -1,9 +1,10 @@
 """A model's logits and named intermediate features, in one forward pass."""
 
 from keras_kd.outputs.checks import check_inputs, check_logits, check_weights
-from keras_kd.outputs.forward import ModelOutputs, forward, output_shapes
+from keras_kd.outputs.forward import ModelOutputs, forward
 from keras_kd.outputs.heads import Head, find_head
 from keras_kd.outputs.layers import find_layer, layer_paths
+from keras_kd.outputs.shapes import layer_shapes, output_shapes
 
 __all__ = [
     "Head",
@@ -15,5 +16,6 @@ __all__ = [
     "find_layer",
     "forward",
     "layer_paths",
+    "layer_shapes",
     "output_shapes",
 ]

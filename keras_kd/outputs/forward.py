@@ -68,39 +68,6 @@ def forward(model, inputs, *, head, layers=(), training=False):
     return predictions, ModelOutputs(_float32(logits), features)
 
 
-def output_shapes(function, inputs):
-    """The shapes of what `function` gives for symbolic inputs, without running it.
-
-    Args:
-        function: takes a structure of tensors, returns `ModelOutputs`.
-        inputs: structure of `keras.KerasTensor`.
-
-    Returns:
-        A `ModelOutputs` of shapes (tuples; None where a size is not fixed).
-
-    Example:
-        >>> pooled = lambda x: ModelOutputs(ops.mean(x, axis=1))
-        >>> output_shapes(pooled, keras.KerasTensor((None, 7, 3))).logits
-        (None, 3)
-    """
-    specs = _Function(function).compute_output_spec(inputs)
-    return ModelOutputs(
-        tuple(specs.logits.shape),
-        {path: tuple(spec.shape) for path, spec in specs.features.items()},
-    )
-
-
-class _Function(keras.layers.Layer):
-    """Lends a plain function Keras's symbolic evaluation."""
-
-    def __init__(self, function):
-        super().__init__(autocast=False)
-        self._function = function
-
-    def call(self, inputs):
-        return self._function(inputs)
-
-
 def _feature(model, path, calls):
     results = keras.tree.flatten([call.result for call in calls])
     if len(calls) == 1 and len(results) == 1:

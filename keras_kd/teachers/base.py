@@ -21,6 +21,22 @@ class Teacher(abc.ABC):
             `ModelOutputs`, float32.
         """
 
+    def answer(self, examples, *, layers=()):
+        """The teacher's answer for `keras_kd.data.Examples`, inputs and what is beside.
+
+        Args:
+            examples: `Examples` for which `can_answer` is true.
+            layers: see `__call__`.
+
+        Returns:
+            `ModelOutputs`, float32.
+        """
+        return self(examples.inputs, layers=layers)
+
+    def can_answer(self, examples):
+        """Whether the teacher knows what it needs of these `Examples`."""
+        return True
+
     @property
     @abc.abstractmethod
     def head(self):
@@ -38,3 +54,15 @@ class Teacher(abc.ABC):
     @abc.abstractmethod
     def check(self, where, student):
         """Raises a clear error if this teacher cannot teach `student`."""
+
+    def layer_shapes(self, inputs):
+        """The output shapes of the layers that a loss can be given.
+
+        Args:
+            inputs: a batch of what the student takes, symbolic or real.
+
+        Returns:
+            A dict of layer path to shape, in the order the layers run; empty for a
+            teacher without layers.
+        """
+        return {}

@@ -7,7 +7,13 @@ import keras
 import numpy as np
 
 from keras_kd._checks import invalid
-from keras_kd.outputs import check_weights, find_head, find_layer, forward
+from keras_kd.outputs import (
+    check_weights,
+    find_head,
+    find_layer,
+    forward,
+    layer_shapes,
+)
 from keras_kd.teachers.base import Teacher
 
 
@@ -82,6 +88,10 @@ class FrozenTeacher(Teacher):
         """See `Teacher`."""
         for path in paths:
             find_layer(self.model, path)
+
+    def layer_shapes(self, inputs):
+        """See `Teacher`."""
+        return layer_shapes(self.model, inputs, preprocessing=self._preprocessing)
 
     def check(self, where, student):
         """See `Teacher.check`: another model, the same input, finite weights."""

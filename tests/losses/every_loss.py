@@ -1,9 +1,13 @@
 """One of each distillation loss, for a pair of small models that fits them all."""
 
+from typing import NamedTuple
+
 import keras
+import numpy as np
 from keras import layers
 
 from keras_kd import losses
+from keras_kd.outputs import ModelOutputs
 
 BLOCKS = ["block_1", "block_2"]
 
@@ -67,6 +71,9 @@ ON_LAYERS = {
     "CongruenceDistillation": lambda: losses.CongruenceDistillation(
         "block_2", "block_2"
     ),
+    "ContrastiveDistillation": lambda: losses.ContrastiveDistillation(
+        "pooled", "pooled", 64, num_negatives=32, embedding_dim=16, seed=0
+    ),
     "FactorDistillation": _factor,
     "FlowDistillation": lambda: losses.FlowDistillation(BLOCKS, BLOCKS),
     "HintDistillation": lambda: losses.HintDistillation("block_2", "block_2"),
@@ -105,3 +112,66 @@ ON_POSITIONS = {
 
 CLASSIFIERS = {**ON_LOGITS, **ON_LAYERS}
 EVERY_LOSS = {**CLASSIFIERS, **ON_POSITIONS}
+
+# All others look at layers only.
+USE_LOGITS = {*ON_LOGITS, *ON_POSITIONS, "RepresentationDistillation"}
+# They have nothing to bring the student's channels to the teacher's.
+OF_EQUAL_WIDTH = {
+    "ClassAttentionDistillation",
+    "FlowDistillation",
+    "PearsonDistillation",
+    "PrimeAwareDistillation",
+    "ScaleDecoupledDistillation",
+}
+
+# What a network like `small_network` gives for one example.
+NUM_CLASSES = 10
+FEATURES = {
+    "conv_1": (8, 8, 6),
+    "block_1": (8, 8, 6),
+    "conv_2": (4, 4, 6),
+    "block_2": (4, 4, 6),
+    "class_maps": (4, 4, NUM_CLASSES),
+    "pooled": (NUM_CLASSES,),
+}
+POSITIONS = {"PixelDistillation": (3, 2), "TokenDistillation": (5,)}
+
+
+class Batch(NamedTuple):
+    """What a loss is called with: `loss(*batch[:3], example_ids=batch.example_ids)`.
+
+    Attributes:
+        teacher: `ModelOutputs` of float32 arrays.
+        student: the same; its layers have fewer channels, if the loss allows it.
+        labels: int array `(batch, ...)`, one for each decision.
+        example_ids: int array `(batch,)`.
+    """
+
+    teacher: ModelOutputs
+    student: ModelOutputs
+    labels: np.ndarray
+    example_ids: np.ndarray
+
+
+def random_batch(name, batch_size=4):
+    """Random outputs of two models that `EVERY_LOSS[name]()` fits, always the same."""
+    generator = np.random.default_rng(0)
+    layers_of_each = EVERY_LOSS[name]().teacher_layers
+    decisions = (batch_size, *POSITIONS.get(name, ()))
+
+    def draw(*shape):
+        return generator.normal(0, 2, shape).astype("float32")
+
+    def outputs(fewer):
+        features = {}
+        for path in layers_of_each:
+            *size, channels = FEATURES[path]
+            features[path] = draw(batch_size, *size, channels - fewer)
+        return ModelOutputs(draw(*decisions, NUM_CLASSES), features)
+
+    return Batch(
+        teacher=outputs(fewer=0),
+        student=outputs(fewer=0 if name in OF_EQUAL_WIDTH else 2),
+        labels=generator.integers(0, NUM_CLASSES, decisions),
+        example_ids=np.arange(batch_size),
+    )

@@ -6,12 +6,15 @@ import pytest
 
 import keras_kd
 from keras_kd import losses
+from keras_kd.data import Examples
 from tests.losses.every_loss import CLASSIFIERS, EVERY_LOSS, small_network
 
 NAMES = sorted(CLASSIFIERS)
 # Its weights grow where the student is worse than the teacher, and carry no gradient:
 # the value need not fall while the student learns.
 REWEIGHTED = "WeightedSoftLabelDistillation"
+# XLA draws other random numbers than TensorFlow from the same seed.
+RANDOM = {"ContrastiveDistillation", "MaskedGenerativeDistillation"}
 
 
 def distiller_for(name, teacher, student, **kwargs):
@@ -46,7 +49,8 @@ def models(digits):
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     teacher.compile(keras.optimizers.Adam(0.01), loss)
     teacher.fit(x, y, epochs=5, verbose=0)
-    return teacher, student.get_weights(), x[:64], y[:64]
+    numbered = Examples(x[:64], np.arange(64))
+    return teacher, student.get_weights(), numbered, y[:64]
 
 
 def new_student(weights):
@@ -85,7 +89,8 @@ def test_fit_reduces_the_loss_and_leaves_the_student_alone(name, models):
     assert np.isfinite(values).all()
     if name == REWEIGHTED:
         before, after = (
-            divergence(teacher, model, x) for model in (new_student(weights), student)
+            divergence(teacher, model, x.inputs)
+            for model in (new_student(weights), student)
         )
         assert after < before
     else:
@@ -107,8 +112,6 @@ def test_saved_and_loaded_distiller_goes_on_exactly(name, models, tmp_path):
     loaded.attach_teacher(teacher)
     for ours, theirs in zip(distiller.get_weights(), loaded.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    if name == "MaskedGenerativeDistillation":
-        return  # its masks are random: what follows differs by design
     for model in (distiller, loaded):
         model.fit(x, y, batch_size=64, epochs=2, shuffle=False, verbose=0)
     for ours, theirs in zip(distiller.get_weights(), loaded.get_weights(), strict=True):
@@ -127,7 +130,8 @@ def test_compiled_by_xla_it_takes_the_same_steps(name, models):
             name, teacher, new_student(weights), jit_compile=jit_compile
         )
         values.append(distiller.train_on_batch(x, y, return_dict=True)["loss"])
-    assert values[1] == pytest.approx(values[0], rel=1e-3, abs=1e-6)
+    tolerance = 0.05 if name in RANDOM else 1e-3
+    assert values[1] == pytest.approx(values[0], rel=tolerance, abs=1e-6)
 
 
 def test_several_losses_train_at_once(models):

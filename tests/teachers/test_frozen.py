@@ -36,3 +36,11 @@ def test_fingerprint_depends_on_the_architecture():
     )
     assert one == same
     assert one != other
+
+
+def test_layer_shapes_are_those_for_the_students_inputs(make_model):
+    halved = keras.layers.AveragePooling2D(2)
+    teacher = FrozenTeacher(make_model(8), preprocessing=halved)
+    shapes = teacher.layer_shapes(keras.KerasTensor((None, 16, 16, 1)))
+    assert shapes["conv"] == (None, 6, 6, 4)
+    assert shapes["hidden"] == (None, 8)

@@ -52,7 +52,8 @@ class ChannelDistillation(LayerPairLoss):
         name: str, see `DistillationLoss`.
 
     Raises:
-        ValueError: `temperature` is not above 0; two maps differ in size.
+        ValueError: `temperature` is not above 0; a layer gives no maps; two maps differ
+            in size.
 
     Reference:
         Shu et al., "Channel-wise Knowledge Distillation for Dense Prediction", ICCV
@@ -77,9 +78,9 @@ class ChannelDistillation(LayerPairLoss):
 
     def build(self, teacher_shapes, student_shapes):
         """See `DistillationLoss.build`."""
-        shapes = self.pairs(teacher_shapes.features, student_shapes.features)
+        shapes = maps.map_shapes(self, teacher_shapes, student_shapes, fixed_size=False)
         for number, (teacher, student) in enumerate(shapes):
-            if len(student) != 4 or tuple(teacher[1:-1]) != tuple(student[1:-1]):
+            if tuple(teacher[1:-1]) != tuple(student[1:-1]):
                 raise self.pair_error(
                     number,
                     "the height and width",

@@ -8,6 +8,11 @@ from keras_kd.losses import maps
 from keras_kd.losses.norms import l2_normalise
 from keras_kd.losses.pairs import LayerPairLoss
 
+_FIX = (
+    "End both models in a 1x1 convolution to the classes and global average pooling, "
+    "and name the convolutions."
+)
+
 
 def class_attention_gap(teacher_maps, student_maps, *, resolution=2, normalize=True):
     """Mean squared difference of pooled class activation maps.
@@ -86,17 +91,10 @@ class ClassAttentionDistillation(LayerPairLoss):
 
     def build(self, teacher_shapes, student_shapes):
         """See `DistillationLoss.build`."""
-        shapes = self.pairs(teacher_shapes.features, student_shapes.features)
+        shapes = maps.map_shapes(self, teacher_shapes, student_shapes, fix=_FIX)
         for number, (teacher, student) in enumerate(shapes):
-            if not _are_maps(teacher, student) or teacher[-1] != student[-1]:
-                raise self.pair_error(
-                    number,
-                    "one map of known size for each of the classes",
-                    teacher,
-                    student,
-                    "End both models in a 1x1 convolution to the classes and global "
-                    "average pooling, and name the convolutions.",
-                )
+            if teacher[-1] != student[-1]:
+                raise self.pair_error(number, "the classes", teacher, student, _FIX)
 
     def call(self, teacher, student, labels=None):
         """See `DistillationLoss.call`; `(batch,)`, summed over the pairs."""
@@ -114,7 +112,3 @@ class ClassAttentionDistillation(LayerPairLoss):
             "resolution": self.resolution,
             "normalize": self.normalize,
         }
-
-
-def _are_maps(*shapes):
-    return all(len(shape) == 4 and None not in shape[1:] for shape in shapes)

@@ -52,7 +52,8 @@ class ClassifierReuseDistillation(LayerPairLoss):
         name: str, see `DistillationLoss`.
 
     Raises:
-        ValueError: `reduction` is not above 0; a layer gives no map of known size.
+        ValueError: `reduction` is not above 0; a layer gives no map of known size; maps
+            of different size are not square.
 
     Reference:
         Chen et al., "Knowledge Distillation with the Reused Teacher Classifier", CVPR
@@ -83,22 +84,13 @@ class ClassifierReuseDistillation(LayerPairLoss):
 
     def build(self, teacher_shapes, student_shapes):
         """See `DistillationLoss.build`."""
-        shapes = self.pairs(teacher_shapes.features, student_shapes.features)
-        for number, (teacher, student) in enumerate(shapes):
-            sizes = _matched_sizes(teacher, student)
-            if not sizes or sizes[0] != sizes[1]:
-                raise self.pair_error(
-                    number,
-                    "a map of known size that can be pooled to that",
-                    teacher,
-                    student,
-                    "Choose convolutional layers, with square maps if they differ.",
-                )
+        shapes = maps.matching_map_shapes(self, teacher_shapes, student_shapes)
+        for teacher, student in shapes:
             width = max(int(teacher[-1] // self.reduction), 1)
             projector = maps.stack(
                 *_step(width, 1), *_step(width, 3), *_step(teacher[-1], 1)
             )
-            projector.build((None, *sizes[1], student[-1]))
+            projector.build((None, None, None, student[-1]))
             self.projectors.append(projector)
 
     def call(self, teacher, student, labels=None):
@@ -121,13 +113,3 @@ def _step(channels, kernel_size):
         layers.BatchNormalization(**maps.BATCH_NORM, dtype="float32"),
         layers.ReLU(dtype="float32"),
     )
-
-
-def _matched_sizes(*shapes):
-    """The sizes after `maps.match_heights`; empty if a shape is no map's."""
-    if any(len(shape) != 4 or None in shape[1:] for shape in shapes):
-        return []
-    height = min(shape[1] for shape in shapes)
-    return [
-        (height, height) if shape[1] > height else tuple(shape[1:3]) for shape in shapes
-    ]

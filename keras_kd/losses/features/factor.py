@@ -81,18 +81,20 @@ def factor_attention_distance(teacher_factors, student_factors, *, power=2, expo
 class FactorDistillation(LayerPairLoss):
     """The student learns the factors a paraphraser finds in the teacher (FT).
 
-    L = mean |a(translator(F_s)) - a(paraphraser(F_t))|, a an attention map of length 1.
+    L = mean |n(translator(F_s)) - n(paraphraser(F_t))|, n the map brought to length 1.
     The translator, three convolutions with BatchNormalization, trains with the student;
     the paraphraser was trained before and stays as it is. Pairs of layers are added.
 
     Args:
         teacher_layers: a path, or a list of paths, of layers that give maps
             `(height, width, channels)`; usually the last stage.
-        student_layers: as many of the student's, of any number of channels.
+        student_layers: as many of the student's, of the same height and width, of any
+            number of channels.
         paraphrasers: the `Paraphraser` of each teacher layer, from `fit_paraphraser`;
             one, or a list of them.
-        power: int > 0, see `attention_map`, or None: the authors' loss, which compares
-            whole factors of one size, see `factor_distance`. Default 2.
+        power: None to compare whole factors, as the authors do, see `factor_distance`;
+            or int > 0 for RepDistiller's form, which compares their attention maps
+            (usually 2), see `attention_map`, and takes maps of any size. Default None.
         exponent: 1 or 2, of the difference of attention maps. Default 1.
         name: str, see `DistillationLoss`.
 
@@ -104,19 +106,19 @@ class FactorDistillation(LayerPairLoss):
     Reference:
         Kim et al., "Paraphrasing Complex Network", NeurIPS 2018,
         https://arxiv.org/abs/1802.04977.
-        Departures: attention maps of the factors, and the weight of 200, as in
-        RepDistiller; power=None is the authors' own, with a weight of 500.
+        Departures: none with power=None and the weight of 500; RepDistiller gives its
+        own form 200.
 
     Example:
         >>> from keras_kd.outputs import ModelOutputs
         >>> teacher = ModelOutputs(ops.ones((2, 5)), {"block": ops.ones((2, 8, 8, 6))})
-        >>> student = ModelOutputs(ops.ones((2, 5)), {"conv": ops.ones((2, 4, 4, 3))})
+        >>> student = ModelOutputs(ops.ones((2, 5)), {"conv": ops.ones((2, 8, 8, 3))})
         >>> loss = FactorDistillation("block", "conv", Paraphraser(6))
         >>> tuple(loss(teacher, student).shape)
         (2,)
     """
 
-    published_weight = 200.0
+    published_weight = 500.0
 
     def __init__(
         self,
@@ -124,15 +126,14 @@ class FactorDistillation(LayerPairLoss):
         student_layers,
         paraphrasers,
         *,
-        power=2,
+        power=None,
         exponent=1,
         name=None,
     ):
         super().__init__(teacher_layers, student_layers, name=name)
-        if power is None:
-            self.published_weight = 500.0
-        else:
+        if power is not None:
             check_whole_power("FactorDistillation", "power", power)
+            self.published_weight = 200.0
         check_choice("FactorDistillation", "exponent", exponent, (1, 2))
         if isinstance(paraphrasers, Paraphraser):
             paraphrasers = [paraphrasers]

@@ -82,18 +82,16 @@ class InterChannelDistillation(LayerPairLoss):
 
     def build(self, teacher_shapes, student_shapes):
         """See `DistillationLoss.build`."""
-        shapes = self.pairs(teacher_shapes.features, student_shapes.features)
+        embeds = self.kernel_size is not None
+        shapes = maps.map_shapes(self, teacher_shapes, student_shapes, fixed_size=False)
         for number, (teacher, student) in enumerate(shapes):
-            embeds = self.kernel_size is not None
-            is_map = len(teacher) == len(student) == 4
-            if not is_map or (teacher[-1] != student[-1] and not embeds):
+            if teacher[-1] != student[-1] and not embeds:
                 raise self.pair_error(
                     number,
-                    "a map with the channels",
+                    "the channels",
                     teacher,
                     student,
-                    "Choose convolutional layers; leave `kernel_size` at 1 if their "
-                    "channels differ.",
+                    "Choose layers of equal width, or leave `kernel_size` at 1.",
                 )
             embedding = layers.Identity(dtype="float32")
             if embeds:

@@ -69,8 +69,8 @@ class MaskedGenerativeDistillation(LayerPairLoss):
             the map.
 
     Raises:
-        ValueError: `mask` is neither; `masked_fraction` is not in [0, 1]; two maps
-            differ in size.
+        ValueError: `mask` is neither; `masked_fraction` is not in [0, 1]; a layer gives
+            no maps; two maps differ in size.
 
     Reference:
         Yang et al., "Masked Generative Distillation", ECCV 2022,
@@ -114,9 +114,9 @@ class MaskedGenerativeDistillation(LayerPairLoss):
 
     def build(self, teacher_shapes, student_shapes):
         """See `DistillationLoss.build`."""
-        shapes = self.pairs(teacher_shapes.features, student_shapes.features)
+        shapes = maps.map_shapes(self, teacher_shapes, student_shapes, fixed_size=False)
         for number, (teacher, student) in enumerate(shapes):
-            if len(student) != 4 or tuple(teacher[1:-1]) != tuple(student[1:-1]):
+            if tuple(teacher[1:-1]) != tuple(student[1:-1]):
                 raise self.pair_error(
                     number,
                     "the height and width",

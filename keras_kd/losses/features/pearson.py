@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_kd._checks import check_choice
+from keras_kd.losses.maps import map_shapes
 from keras_kd.losses.pairs import LayerPairLoss
 
 RESIZED = ("student", "teacher")
@@ -65,7 +66,8 @@ class PearsonDistillation(LayerPairLoss):
         name: str, see `DistillationLoss`.
 
     Raises:
-        ValueError: `resize` is neither; two layers differ in their channels.
+        ValueError: `resize` is neither; a layer gives no maps; two layers differ in
+            their channels.
 
     Reference:
         Cao et al., "PKD: General Distillation Framework for Object Detectors via
@@ -89,13 +91,12 @@ class PearsonDistillation(LayerPairLoss):
 
     def build(self, teacher_shapes, student_shapes):
         """See `DistillationLoss.build`."""
-        shapes = self.pairs(teacher_shapes.features, student_shapes.features)
+        shapes = map_shapes(self, teacher_shapes, student_shapes, fixed_size=False)
         for number, (teacher, student) in enumerate(shapes):
-            is_map = len(teacher) == len(student) == 4
-            if not is_map or teacher[-1] != student[-1]:
+            if teacher[-1] != student[-1]:
                 raise self.pair_error(
                     number,
-                    "a map with the channels",
+                    "the channels",
                     teacher,
                     student,
                     "Choose layers of equally many channels, such as the levels of "

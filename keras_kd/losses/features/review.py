@@ -93,9 +93,10 @@ class ReviewDistillation(LayerPairLoss):
         shapes = self.pairs(teacher_shapes.features, student_shapes.features)
         for number, (teacher, student) in enumerate(shapes):
             if not _is_map_or_vector(teacher) or not _is_map_or_vector(student):
-                raise self.pair_error(
+                raise maps.layers_error(
+                    self,
                     number,
-                    "a known size, like that",
+                    "maps (height, width, channels) of a fixed size, or vectors",
                     teacher,
                     student,
                     "Choose convolutional layers or the pooled vector.",

@@ -9,7 +9,7 @@ from keras_kd.losses.labels import class_numbers
 from keras_kd.losses.logits.curriculum_temperature import decoupled_weights
 from keras_kd.losses.logits.decoupled import decoupled_divergence
 from keras_kd.losses.logits.soft_target import soft_target_divergence
-from keras_kd.losses.maps import adaptive_average_pool
+from keras_kd.losses.maps import adaptive_average_pool, map_shapes
 from keras_kd.losses.pairs import LayerPairLoss
 
 
@@ -135,14 +135,11 @@ class ScaleDecoupledDistillation(LayerPairLoss):
 
     def build(self, teacher_shapes, student_shapes):
         """See `DistillationLoss.build`."""
-        pairs = self.pairs(teacher_shapes.features, student_shapes.features)
+        pairs = map_shapes(self, teacher_shapes, student_shapes)
         for number, (teacher, student) in enumerate(pairs):
-            if not (_is_map(teacher) and _is_map(student)):
-                what, fix = "a map of fixed size, as", "Name maps of class scores."
-                raise self.pair_error(number, what, teacher, student, fix)
             if teacher[-1] != student[-1]:
-                what, fix = "the classes", "Name maps of scores of the same classes."
-                raise self.pair_error(number, what, teacher, student, fix)
+                fix = "Name maps of scores of the same classes."
+                raise self.pair_error(number, "the classes", teacher, student, fix)
 
     def call(self, teacher, student, labels=None):
         """See `DistillationLoss.call`; `(batch,)`, summed over pairs. Needs labels."""
@@ -167,10 +164,6 @@ class ScaleDecoupledDistillation(LayerPairLoss):
             "scales": list(self.scales),
             "decoupled": None if self.decoupled is None else list(self.decoupled),
         }
-
-
-def _is_map(shape):
-    return len(shape) == 4 and None not in shape[1:]
 
 
 def _regions(maps, scales):

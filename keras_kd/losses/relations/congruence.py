@@ -3,11 +3,15 @@
 import math
 
 import keras
-from keras import layers, ops
+from keras import ops
 
 from keras_kd._checks import check_positive
 from keras_kd.losses.pairs import LayerPairLoss
-from keras_kd.losses.relations.vectors import batch_vectors, check_several_examples
+from keras_kd.losses.relations.vectors import (
+    batch_vectors,
+    check_several_examples,
+    make_embeddings,
+)
 
 
 def neighbour_congruence(
@@ -47,7 +51,7 @@ def neighbour_congruence(
     """
     teacher = ops.stop_gradient(batch_vectors(teacher_features))
     student = batch_vectors(student_features)
-    check_several_examples("neighbour_congruence", student)
+    check_several_examples("CongruenceDistillation", student)
     if teacher_embedding is not None:
         teacher = teacher_embedding(teacher)
     if student_embedding is not None:
@@ -152,7 +156,11 @@ class CongruenceDistillation(LayerPairLoss):
             if self.embedding_dim is None:
                 self._check_sizes(number, teacher_shape, student_shape)
             else:
-                self._embed(number, teacher_shape, student_shape)
+                of_teacher, of_student = make_embeddings(
+                    self, number, teacher_shape, student_shape, self.embedding_dim
+                )
+                self.teacher_embeddings.append(of_teacher)
+                self.student_embeddings.append(of_student)
 
     def call(self, teacher, student, labels=None):
         """See `DistillationLoss.call`; a scalar."""
@@ -183,23 +191,6 @@ class CongruenceDistillation(LayerPairLoss):
                 student_shape,
                 "Give an embedding_dim.",
             )
-
-    def _embed(self, number, teacher_shape, student_shape):
-        if None in (*teacher_shape[1:], *student_shape[1:]):
-            raise self.pair_error(
-                number,
-                "a fixed size, as well as that",
-                teacher_shape,
-                student_shape,
-                "Fix the models' input sizes, or name layers after the pooling.",
-            )
-        for embeddings, shape in (
-            (self.teacher_embeddings, teacher_shape),
-            (self.student_embeddings, student_shape),
-        ):
-            embedding = layers.Dense(self.embedding_dim, dtype="float32")
-            embedding.build((None, math.prod(shape[1:])))
-            embeddings.append(embedding)
 
 
 def _kernel(vectors, gamma, order):

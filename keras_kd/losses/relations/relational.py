@@ -38,7 +38,7 @@ def distance_gap(teacher_features, student_features):
     """
     teacher = ops.stop_gradient(batch_vectors(teacher_features))
     student = batch_vectors(student_features)
-    check_several_examples("distance_gap", student)
+    check_several_examples("RelationalDistillation", student)
     return ops.mean(_huber(_distances(student) - _distances(teacher)))
 
 
@@ -72,7 +72,7 @@ def angle_gap(teacher_features, student_features):
     """
     teacher = ops.stop_gradient(batch_vectors(teacher_features))
     student = batch_vectors(student_features)
-    check_several_examples("angle_gap", student)
+    check_several_examples("RelationalDistillation", student)
     return ops.mean(_huber(_angles(student) - _angles(teacher)))
 
 

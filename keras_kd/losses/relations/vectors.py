@@ -1,8 +1,11 @@
 """A batch as vectors, one per example, between which relations are measured."""
 
-from keras import ops
+import math
+
+from keras import layers, ops
 
 from keras_kd._checks import invalid
+from keras_kd.losses.maps import layers_error
 
 
 def batch_vectors(features):
@@ -45,3 +48,35 @@ def check_several_examples(where, features):
             "a batch of 1",
             "Raise the batch size, and drop a last batch of 1.",
         )
+
+
+def make_embeddings(loss, number, teacher_shape, student_shape, units):
+    """Two linear layers that bring a pair of layers to the same width.
+
+    Args:
+        loss: the `LayerPairLoss` that will own them.
+        number: int, which of its pairs.
+        teacher_shape: tuple, with the batch axis, of any rank.
+        student_shape: the same.
+        units: int > 0, the width.
+
+    Returns:
+        Two built `keras.layers.Dense`, for `batch_vectors` of the teacher and of the
+        student.
+
+    Raises:
+        ValueError: A shape is not fixed.
+    """
+    shapes = teacher_shape, student_shape
+    if None in (*teacher_shape[1:], *student_shape[1:]):
+        raise layers_error(
+            loss,
+            number,
+            "values of a fixed size",
+            *shapes,
+            "Fix the models' input sizes, or name layers after the pooling.",
+        )
+    embeddings = [layers.Dense(units, dtype="float32") for _ in shapes]
+    for embedding, shape in zip(embeddings, shapes, strict=True):
+        embedding.build((None, math.prod(shape[1:])))
+    return embeddings

@@ -61,9 +61,3 @@ def test_width_of_the_fusion_is_that_of_the_deepest_layer_up_to_a_limit():
         loss = ReviewDistillation(PATHS, PATHS, most_channels=most)
         loss(one, one)
         assert {fusion.width for fusion in loss.fusions} == {expected}
-
-
-def test_maps_of_unknown_size_are_refused():
-    shapes = [ModelOutputs((None, 4), {"a": (None, None, None, 3)})] * 2
-    with pytest.raises(ValueError, match='"a" to have a known size, like that of'):
-        ReviewDistillation("a", "a").build(*shapes)
