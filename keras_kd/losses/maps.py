@@ -169,33 +169,8 @@ def map_shapes(loss, teacher_shapes, student_shapes, *, fixed_size=True, fix=Non
     known = slice(1, None) if fixed_size else slice(-1, None)
     for number, pair in enumerate(pairs):
         if any(len(shape) != 4 or None in shape[known] for shape in pair):
-            raise layers_error(loss, number, wanted, *pair, fix or usual_fix)
+            raise loss.layers_error(number, wanted, *pair, fix or usual_fix)
     return pairs
-
-
-def layers_error(loss, number, wanted, teacher_shape, student_shape, fix):
-    """The error for a pair of layers of which one, or each, gives the wrong thing.
-
-    Unlike `LayerPairLoss.pair_error` it does not hold up the teacher as the example.
-
-    Args:
-        loss: a `LayerPairLoss`.
-        number: int, which of its pairs.
-        wanted: str, what both layers should give.
-        teacher_shape: tuple, with the batch axis.
-        student_shape: tuple, with the batch axis.
-        fix: str, one sentence.
-
-    Returns:
-        An `InvalidInputError` that names both layers.
-    """
-    return invalid(
-        type(loss).__name__,
-        f'teacher layer "{loss.teacher_layers[number]}" and student layer '
-        f'"{loss.student_layers[number]}" to give {wanted}',
-        f"{tuple(teacher_shape[1:])} and {tuple(student_shape[1:])}",
-        fix,
-    )
 
 
 def matching_map_shapes(loss, teacher_shapes, student_shapes):

@@ -76,6 +76,29 @@ class LayerPairLoss(DistillationLoss):
             fix,
         )
 
+    def layers_error(self, number, wanted, teacher_shape, student_shape, fix):
+        """The error for a pair of layers of which one, or each, gives the wrong thing.
+
+        Unlike `pair_error` it does not hold up the teacher as the example.
+
+        Args:
+            number: int, which pair.
+            wanted: str, what both layers should give.
+            teacher_shape: tuple, with the batch axis.
+            student_shape: tuple, with the batch axis.
+            fix: str, one sentence.
+
+        Returns:
+            An `InvalidInputError` that names both layers.
+        """
+        return invalid(
+            type(self).__name__,
+            f'teacher layer "{self.teacher_layers[number]}" and student layer '
+            f'"{self.student_layers[number]}" to give {wanted}',
+            f"{tuple(teacher_shape[1:])} and {tuple(student_shape[1:])}",
+            fix,
+        )
+
     def get_config(self):
         """See `DistillationLoss.get_config`."""
         return {

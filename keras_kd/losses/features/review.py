@@ -93,8 +93,7 @@ class ReviewDistillation(LayerPairLoss):
         shapes = self.pairs(teacher_shapes.features, student_shapes.features)
         for number, (teacher, student) in enumerate(shapes):
             if not _is_map_or_vector(teacher) or not _is_map_or_vector(student):
-                raise maps.layers_error(
-                    self,
+                raise self.layers_error(
                     number,
                     "maps (height, width, channels) of a fixed size, or vectors",
                     teacher,

@@ -5,7 +5,6 @@ import math
 from keras import layers, ops
 
 from keras_kd._checks import invalid
-from keras_kd.losses.maps import layers_error
 
 
 def batch_vectors(features):
@@ -69,8 +68,7 @@ def make_embeddings(loss, number, teacher_shape, student_shape, units):
     """
     shapes = teacher_shape, student_shape
     if None in (*teacher_shape[1:], *student_shape[1:]):
-        raise layers_error(
-            loss,
+        raise loss.layers_error(
             number,
             "values of a fixed size",
             *shapes,
