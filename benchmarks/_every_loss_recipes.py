@@ -147,6 +147,7 @@ class Recipe:
         is_tuned: bool, whether other factors than 1 make a difference.
         all_labels: bool, whether the student sees every label, not a few.
         reuses_classifier: bool, whether the teacher's classifier predicts.
+        is_afterthought: bool, whether it was added when the others' results were known.
     """
 
     title: str
@@ -157,23 +158,29 @@ class Recipe:
     is_tuned: bool = True
     all_labels: bool = False
     reuses_classifier: bool = False
+    is_afterthought: bool = False
 
 
-def _on_logits(title, name, *args, **kwargs):
-    return Recipe(title, lambda setting: [getattr(losses, name)(*args, **kwargs)])
+def _on_logits(title, name, **options):
+    return Recipe(title, lambda setting: [getattr(losses, name)()], **options)
 
 
-def _on_layers(title, name, teacher_layers, student_layers=None, **kwargs):
-    pair = teacher_layers, student_layers or teacher_layers
-    return Recipe(title, lambda setting: [getattr(losses, name)(*pair, **kwargs)])
+def _at_temperature(title, name, temperature, **options):
+    return Recipe(
+        f"{title}, temperature {temperature:g}",
+        lambda setting: [getattr(losses, name)(temperature=temperature)],
+        is_afterthought=True,
+        **options,
+    )
+
+
+def _on_layers(title, name, paths):
+    return Recipe(title, lambda setting: [getattr(losses, name)(paths, paths)])
 
 
 def _with_steps(title, name):
     return Recipe(
-        title,
-        lambda setting: [
-            getattr(losses, name)(steps_per_epoch=setting.steps_per_epoch)
-        ],
+        title, lambda setting: [getattr(losses, name)(setting.steps_per_epoch)]
     )
 
 
@@ -205,10 +212,6 @@ def _contrastive(setting):
     ]
 
 
-def _multi_label(setting):
-    return [losses.MultiLabelDistillation()]
-
-
 RECIPES = {
     NO_KD: Recipe("no KD", is_tuned=False),
     "no KD, every label": Recipe("no KD, every label", is_tuned=False, all_labels=True),
@@ -228,13 +231,12 @@ RECIPES = {
             ("top-k targets", "SparseTargetDistillation"),
         )
     },
-    **{
-        recipe[1]: _with_steps(*recipe)
-        for recipe in (
-            ("CTKD", "CurriculumTemperatureDistillation"),
-            ("DTKD", "DynamicTemperatureDistillation"),
-        )
-    },
+    "CurriculumTemperatureDistillation": _with_steps(
+        "CTKD", "CurriculumTemperatureDistillation"
+    ),
+    "DynamicTemperatureDistillation": _with_steps(
+        "DTKD", "DynamicTemperatureDistillation"
+    ),
     "SpectralDistillation": Recipe("SKD, beside soft targets", _spectral),
     **{
         recipe[1]: _on_layers(*recipe)
@@ -274,5 +276,24 @@ RECIPES = {
     ),
     # Its teacher too was trained for independent labels.
     NO_KD_SIGMOID: Recipe("no KD, sigmoid", is_sigmoid=True, is_tuned=False),
-    "MultiLabelDistillation": Recipe("multi-label", _multi_label, is_sigmoid=True),
+    "MultiLabelDistillation": _on_logits(
+        "multi-label", "MultiLabelDistillation", is_sigmoid=True
+    ),
+    # Why did losses of temperature 1 not help?
+    "SoftTargetDistillation, temperature 1": _at_temperature(
+        "soft targets", PLAIN_KD, 1.0
+    ),
+    **{
+        f"{recipe[1]}, temperature 4": _at_temperature(*recipe, 4.0)
+        for recipe in (
+            ("NKD", "NormalizedDistillation"),
+            ("DIST", "CorrelationDistillation"),
+            ("WSLD", "WeightedSoftLabelDistillation"),
+            ("Jensen-Shannon", "JensenShannonDistillation"),
+            ("top-k targets", "SparseTargetDistillation"),
+        )
+    },
+    "MultiLabelDistillation, temperature 4": _at_temperature(
+        "multi-label", "MultiLabelDistillation", 4.0, is_sigmoid=True
+    ),
 }

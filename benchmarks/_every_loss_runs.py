@@ -104,11 +104,11 @@ class Task:
         )
         model.optimizer.build(model.trainable_variables)
 
-    def accuracy(self, predict, part):
-        """The fraction of a part, "validation" or "test", that `predict` gets right."""
+    def accuracy(self, model, part):
+        """The fraction of a part, "validation" or "test", that a model gets right."""
         x, y = self._parts[part]
         scores = [
-            keras.ops.convert_to_numpy(predict(x[start : start + 500]))
+            keras.ops.convert_to_numpy(model(x[start : start + 500], training=False))
             for start in range(0, len(x), 500)
         ]
         return round(float((np.concatenate(scores).argmax(axis=-1) == y).mean()), 6)
@@ -204,8 +204,8 @@ class Contestant:
         self._start_from(seed)
         self.factor.assign(factor)
         seconds = fit(self.model, self.task.batches(self.recipe, seed), steps)
-        predict = self._predictor()
-        scores = {part: self.task.accuracy(predict, part) for part in parts}
+        model = self.predictor()
+        scores = {part: self.task.accuracy(model, part) for part in parts}
         was_traced, self._is_traced = self._is_traced, True
         return {
             "seed": seed,
@@ -216,6 +216,16 @@ class Contestant:
                 np.isfinite(weight).all() for weight in self.student.get_weights()
             ),
         }
+
+    def predictor(self):
+        """What predicts: the student, or what SimKD makes of it."""
+        if not self.recipe.reuses_classifier:
+            return self.student
+        (loss,) = self.model.objective.losses
+        (layer,) = loss.student_layers
+        body = keras.Model(self.student.input, self.student.get_layer(layer).output)
+        head = self.model.teacher.model.get_layer("head")
+        return keras.Sequential([body, *loss.projectors, head])
 
     def _new(self, seed):
         """A compiled model, and the student in it."""
@@ -239,15 +249,6 @@ class Contestant:
             self._starts[seed] = [variable.numpy() for variable in _state(fresh)]
         for variable, start in zip(_state(self.model), self._starts[seed], strict=True):
             variable.assign(start)
-
-    def _predictor(self):
-        if not self.recipe.reuses_classifier:
-            return functools.partial(self.student, training=False)
-        (loss,) = self.model.objective.losses
-        (layer,) = loss.student_layers
-        body = keras.Model(self.student.input, self.student.get_layer(layer).output)
-        head = self.model.teacher.model.get_layer("head")
-        return keras.Sequential([body, *loss.projectors, head])
 
 
 def _state(model):

@@ -9,6 +9,15 @@ from scipy import stats
 
 CONFIDENCE = 0.95
 LEVEL = 0.05
+HEADINGS = [
+    "loss",
+    "published weight",
+    "chosen factor",
+    "with it",
+    "more than no KD",
+    "more than plain KD",
+    "step time",
+]
 
 
 def factor_key(factor):
@@ -113,6 +122,7 @@ def summary(results):
         rows[name] = {
             "title": recipe.title,
             "is_tuned": recipe.is_tuned,
+            "is_afterthought": recipe.is_afterthought,
             "factor": factor,
             "published": _accuracy(runs, 1.0, seeds),
             "chosen": _accuracy(runs, factor, seeds),
@@ -123,31 +133,37 @@ def summary(results):
         ms = row["cpu_ms_per_step"]
         row["step_time_ratio"] = round(ms / base, 2) if ms and base else None
     for setting in ("published", "chosen"):
-        _compare(rows, setting, "to_no_kd", _no_kd_of)
-        _compare(rows, setting, "to_plain_kd", lambda name: PLAIN_KD)
+        for late in (False, True):
+            _compare(rows, setting, "to_no_kd", _no_kd_of, late=late)
+            _compare(rows, setting, "to_plain_kd", lambda name: PLAIN_KD, late=late)
+        for row in rows.values():
+            del row[setting]["test_accuracy"]
     return rows
 
 
 def table(results):
-    """The summary as lines of Markdown."""
-    lines = [
-        "| loss | published weight | chosen factor | with it | more than no KD "
-        "| more than plain KD | step time |",
-        "|---|---|---|---|---|---|---|",
+    """The summary as lines of Markdown: what was planned, then the afterthoughts."""
+    rows = sorted(results["summary"].values(), key=lambda row: -row["chosen"]["mean"])
+    planned = [_cells(row) for row in rows if not row["is_afterthought"]]
+    later = [_cells(row) for row in rows if row["is_afterthought"]]
+    return [*_lines(planned), *([""] if later else []), *_lines(later)]
+
+
+def _lines(rows):
+    head = [HEADINGS, ["---"] * len(HEADINGS)] if rows else []
+    return [f"| {' | '.join(cells)} |" for cells in [*head, *rows]]
+
+
+def _cells(row):
+    return [
+        row["title"],
+        _percent(row["published"]),
+        f"{row['factor']:g}" if row["is_tuned"] else "",
+        _percent(row["chosen"]) if row["is_tuned"] else "",
+        _difference(row["chosen"].get("to_no_kd")),
+        _difference(row["chosen"].get("to_plain_kd")),
+        f"{row['step_time_ratio'] or float('nan'):.1f}",
     ]
-    rows = results["summary"].values()
-    for row in sorted(rows, key=lambda row: -row["chosen"]["mean"]):
-        cells = [
-            row["title"],
-            _percent(row["published"]),
-            f"{row['factor']:g}" if row["is_tuned"] else "",
-            _percent(row["chosen"]) if row["is_tuned"] else "",
-            _difference(row["chosen"].get("to_no_kd")),
-            _difference(row["chosen"].get("to_plain_kd")),
-            f"{row['step_time_ratio'] or float('nan'):.1f}",
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
-    return lines
 
 
 def _is_complete(runs, seeds, tuning):
@@ -179,12 +195,14 @@ def _no_kd_of(name):
     return NO_KD_SIGMOID if RECIPES[name].is_sigmoid else NO_KD
 
 
-def _compare(rows, setting, key, other_of):
+def _compare(rows, setting, key, other_of, *, late):
     """Adds differences to one kind of baseline, and what many comparisons leave."""
     compared = {}
     for name, row in rows.items():
-        other = other_of(name)
-        if RECIPES[name].losses and name != other and other in rows:
+        other, recipe = other_of(name), RECIPES[name]
+        if recipe.is_afterthought != late:
+            continue
+        if recipe.losses and name != other and other in rows:
             compared[name] = paired_difference(
                 row[setting]["test_accuracy"], rows[other][setting]["test_accuracy"]
             )

@@ -24,6 +24,8 @@ optimizer and learning rate are the same. Another seed has other images and weig
 - SimKD with the teacher's head predicts with the student's body, a projector and the
   teacher's classifier: more than the student. The multi-label loss has a teacher and a
   "no KD" of its own, both trained for independent labels.
+- Added when the results were known, and compared apart from the others: losses at
+  another temperature, to see whether that is why some of them did not help.
 - A run whose weights are not finite at the end is reported as diverged, and counts with
   the accuracy it has. Step times are of the processor, by median: indicative.
 
@@ -141,6 +143,10 @@ def finish(results, task):
     results["not_applicable"] = NOT_APPLICABLE
     results["parameters"] = {"student": task.network("s", STUDENT).count_params()}
     results["teachers"] = {}
+    for name in results["runs"]:
+        if RECIPES[name].reuses_classifier:
+            model = Contestant(task, RECIPES[name]).predictor()
+            results["parameters"][name] = model.count_params()
     kinds = {RECIPES[name].is_sigmoid for name in results["runs"]}
     for is_sigmoid in sorted(kinds):
         teacher = task.setting(is_sigmoid=is_sigmoid).teacher

@@ -10,14 +10,24 @@ from keras_kd._registration import register_with_keras
 
 __version__ = "0.1.0"
 
-_ROOMS = ("benchmark", "data", "export", "losses", "outputs", "students", "teachers")
+_DISTILLERS = ("Distiller", "MutualDistiller")
+_ROOMS = (
+    "benchmark",
+    "data",
+    "distiller",
+    "export",
+    "losses",
+    "outputs",
+    "students",
+    "teachers",
+)
 
-__all__ = ["Distiller", *_ROOMS]
+__all__ = [*_DISTILLERS, *_ROOMS]
 
 
 def __getattr__(name):
-    if name == "Distiller":
-        return import_module("keras_kd.distiller").Distiller
+    if name in _DISTILLERS:
+        return getattr(import_module("keras_kd.distiller"), name)
     if name in _ROOMS:
         room = import_module(f"keras_kd.{name}")
         register_with_keras()

@@ -48,6 +48,29 @@ def write_json(path, value):
         temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
 
 
+def create_json(path, value):
+    """Writes `value` as indented JSON to `path` unless there is a file already.
+
+    Of several processes that try at once, one makes the file, and no other changes it.
+
+    Args:
+        path: `Path`, in a folder that exists.
+        value: what JSON can hold.
+    """
+    if path.exists():
+        return
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-") as folder:
+        temporary = Path(folder) / path.name
+        temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+        try:
+            # Unlike a rename, a link never takes the place of another file.
+            os.link(temporary, path)
+        except FileExistsError:
+            pass
+        except OSError:  # file systems without links
+            temporary.rename(path)
+
+
 def check_writable(where, path):
     """Raises unless a file can be made at `path`: its folder exists and is writable."""
     if Path(path).is_dir():

@@ -24,6 +24,16 @@ def same_random_numbers():
 
 
 @pytest.fixture(scope="session")
+def two_replicas():
+    """A strategy on two devices, the same for all tests of a process.
+
+    TensorFlow numbers the collective operations of every strategy from the start, and
+    takes those of two strategies on the same devices for each other's.
+    """
+    return tf.distribute.MirroredStrategy(tf.config.list_logical_devices("CPU"))
+
+
+@pytest.fixture(scope="session")
 def digits():
     return keras_kd.data.load("digits")
 

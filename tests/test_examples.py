@@ -1,5 +1,6 @@
 """Every file in examples/ runs."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,14 @@ def test_your_own_images(images, tmp_path):
     assert (out / "student-int8.tflite").exists()
 
 
+def test_an_ensemble_is_compressed_into_a_student_better_than_most_members():
+    printed = re.findall(r"^(\w+).*: +(\d\.\d+)$", run("03_ensemble.py"), re.M)
+    assert [name for name, _ in printed] == ["member"] * 3 + ["ensemble", "student"]
+    *members, ensemble, student = (float(accuracy) for _, accuracy in printed)
+    assert sorted(members)[1] < student
+    assert max(members) < ensemble
+
+
 def test_there_is_a_test_for_every_example():
     names = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
-    assert names == ["01_digits.py", "02_your_own_images.py"]
+    assert names == ["01_digits.py", "02_your_own_images.py", "03_ensemble.py"]

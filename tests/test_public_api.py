@@ -11,7 +11,7 @@ from keras_kd import losses
 ROOMS = [name for name in keras_kd.__all__ if name.islower()]
 NAMES = [
     (room, name)
-    for room in (*ROOMS, "distiller")
+    for room in ROOMS
     for name in importlib.import_module(f"keras_kd.{room}").__all__
 ]
 LOSSES = [
@@ -58,7 +58,8 @@ def test_loss_names_its_source_and_departures(loss):
 
 
 def test_public_names_load_on_first_use():
-    assert keras_kd.Distiller.__name__ == "Distiller"
+    for name in ("Distiller", "MutualDistiller"):
+        assert getattr(keras_kd, name).__name__ == name
     assert set(keras_kd.__all__) <= set(dir(keras_kd))
     with pytest.raises(AttributeError, match="no attribute 'Distilller'"):
         keras_kd.Distilller  # noqa: B018

@@ -95,3 +95,36 @@ def test_table_of_losses_is_complete_and_has_the_published_weights():
     for name, weight in rows:
         published = EVERY_LOSS[name]().published_weight
         assert weight.split(", ")[0] == f"{published:g}", name
+
+
+def test_tables_of_every_loss_are_those_of_the_result_file():
+    results = json.loads((ROOT / "benchmarks/results/every_loss.json").read_text())
+    tables = README.split("| loss | published weight | chosen factor |")[1:]
+    rows = [
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for table in tables
+        for line in table.split("\n\n")[0].splitlines()[2:]
+    ]
+    of_title = {row["title"]: row for row in results["summary"].values()}
+    assert sorted(row[0] for row in rows) == sorted(of_title)
+    for title, published, factor, chosen, *differences, _ in rows:
+        row = of_title[title]
+        assert published == _accuracy_cell(row["published"]), title
+        if row["is_tuned"]:
+            assert factor == f"{row['factor']:g}", title
+            assert chosen == _accuracy_cell(row["chosen"]), title
+        for cell, key in zip(differences, ("to_no_kd", "to_plain_kd"), strict=True):
+            assert cell == _difference_cell(row["chosen"].get(key)), title
+
+
+def _accuracy_cell(accuracy):
+    cell = f"{100 * accuracy['mean']:.1f} ± {100 * accuracy['std']:.1f}"
+    return f"{cell}, {accuracy['diverged']} diverged" if accuracy["diverged"] else cell
+
+
+def _difference_cell(difference):
+    if difference is None:
+        return ""
+    mean, low, high = (100 * x for x in (difference["mean"], *difference["ci95"]))
+    cell = f"{mean:+.1f} ({low:+.1f} to {high:+.1f})"
+    return f"**{cell}**" if difference["holm_p"] < 0.05 else cell

@@ -21,7 +21,8 @@ class Row:
         labels: int, how many labelled examples it learnt from.
         accuracy: float in [0, 1].
         accuracy_ci95: `(low, high)`.
-        teacher_agreement: float in [0, 1]: the same class as the teacher.
+        teacher_agreement: float in [0, 1]: the same class as the teacher; None where
+            only its soft targets are there.
         keras_agreement: float in [0, 1], of a file with its Keras model; or None.
         latency_ms: dict of "p50" and "p90", or None for Keras models.
         measured_on: str, the device of the latency, or None.
@@ -35,17 +36,18 @@ class Row:
     labels: int
     accuracy: float
     accuracy_ci95: tuple[float, float]
-    teacher_agreement: float
+    teacher_agreement: float | None
     keras_agreement: float | None = None
     latency_ms: dict[str, float] | None = None
     measured_on: str | None = None
 
 
 def keras_row(name, kind, model, teacher, x, y, *, labels):
-    """Measures a Keras model."""
+    """Measures a Keras model; `teacher` is one too, or None."""
     from keras_kd.export import accuracy
 
-    chosen, theirs = _classes(model, x), _classes(teacher, x)
+    chosen = _classes(model, x)
+    theirs = None if teacher is None else _classes(teacher, x)
     score = accuracy(chosen, y)
     return Row(
         name=name,
@@ -56,7 +58,7 @@ def keras_row(name, kind, model, teacher, x, y, *, labels):
         labels=labels,
         accuracy=score.value,
         accuracy_ci95=score.ci95,
-        teacher_agreement=float(np.mean(chosen == theirs)),
+        teacher_agreement=None if theirs is None else float(np.mean(chosen == theirs)),
     )
 
 
@@ -113,7 +115,9 @@ _MODEL_COLUMNS = {
     "model": lambda row: row.name,
     "weights": lambda row: f"{row.params:,}",
     **_SCORES,
-    "as teacher": lambda row: f"{row.teacher_agreement:.1%}",
+    "as teacher": lambda row: (
+        "-" if row.teacher_agreement is None else f"{row.teacher_agreement:.1%}"
+    ),
 }
 _FILE_COLUMNS = {
     "file": lambda row: row.name,

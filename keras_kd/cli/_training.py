@@ -23,6 +23,14 @@ class EpochProgress(keras.callbacks.Callback):
         self.bar.update(self.task, completed=epoch + 1, note=note)
 
 
+def augmentation(crop, flip):
+    """What `augment` of a data set is for these options, None for none."""
+    from keras_kd.data import random_crop, random_flip
+
+    steps = [random_crop(crop)] if crop else []
+    return (steps + [random_flip] * flip) or None
+
+
 def cosine_adam(learning_rate, steps):
     """Adam with a learning rate that falls to 0 along a cosine over `steps`."""
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, steps)

@@ -13,10 +13,18 @@ from keras_kd.cli._console import console, errors, progress
 from keras_kd.cli._files import image_size as parse_image_size
 from keras_kd.cli._files import load_model, output_folder
 
+WHERE = "keras-kd distill"
+
 
 def command(
-    teacher: Annotated[Path, typer.Option(help="The trained teacher, a .keras file.")],
     student: Annotated[Path, typer.Option(help="The student, a .keras file.")],
+    teacher: Annotated[
+        Path | None, typer.Option(help="The trained teacher, a .keras file.")
+    ] = None,
+    soft_targets: Annotated[
+        Path | None,
+        typer.Option(help="In its place, the folder that keras-kd label made."),
+    ] = None,
     data: Annotated[
         str, typer.Option(help="digits, tfds:NAME, folder:PATH or npz:PATH.")
     ] = "digits",
@@ -42,8 +50,15 @@ def command(
     ),
 ):
     """Train a student from a teacher; interrupted, the same command goes on."""
+    if (teacher is None) == (soft_targets is None):
+        raise invalid(
+            WHERE,
+            "either --teacher or --soft-targets",
+            "neither" if teacher is None else "both",
+            "Name the teacher's file, or the folder that keras-kd label made.",
+        )
     settings = {
-        "teacher": _digest(teacher),
+        "teacher": _digest(teacher or soft_targets / "soft_targets.json"),
         "student": _digest(student),
         "data": data,
         "alpha": alpha,
@@ -56,21 +71,23 @@ def command(
         "image_size": image_size,
         "seed": seed,
     }
-    check_positive("keras-kd distill", "learning_rate", learning_rate)
+    check_positive(WHERE, "learning_rate", learning_rate)
     import keras
 
     from keras_kd.data import load
+    from keras_kd.teachers import SoftTargets
 
     keras.utils.set_random_seed(seed)
-    models = load_model(teacher), load_model(student)
+    teaching = SoftTargets(soft_targets) if teacher is None else load_model(teacher)
+    learning = load_model(student)
     dataset = load(data, image_size=parse_image_size(image_size))
     folder = output_folder(out)
     try:
-        checkpoint = _distill(*models, dataset, settings, folder)
+        checkpoint = _distill(teaching, learning, dataset, settings, folder)
     except KeyboardInterrupt:
         errors.print("Stopped. Run the same command again to go on from here.")
         raise SystemExit(130) from None
-    _report(*models, dataset, settings, folder)
+    _report(None if teacher is None else teaching, learning, dataset, settings, folder)
     checkpoint.remove()
 
 
@@ -83,13 +100,13 @@ def _distill(teacher, student, dataset, settings, folder):
     distiller = Distiller(
         teacher, student, alpha=settings["alpha"], temperature=settings["temperature"]
     )
-    steps = settings["epochs"] * -(-len(dataset.train) // settings["batch_size"])
+    steps = settings["epochs"] * _steps_per_epoch(dataset, settings)
     optimizer = cosine_adam(settings["learning_rate"], steps)
     distiller.compile(optimizer, metrics=["accuracy"])
     checkpoint = Checkpoint(folder / "checkpoint", settings)
     _fit(distiller, dataset, settings, checkpoint)
     checkpoint.restore_best(distiller)
-    check_weights("keras-kd distill", student, "student after training")
+    check_weights(WHERE, student, "student after training")
     with written_whole(folder / "student.keras") as (path,):
         student.save(path)
     return checkpoint
@@ -100,17 +117,17 @@ def _fit(distiller, dataset, settings, checkpoint):
     import keras
 
     from keras_kd.cli._training import EpochProgress
+    from keras_kd.teachers import SoftTargets
 
     done, epochs = checkpoint.resume(distiller), settings["epochs"]
     if done:
         console.print(f"Going on after epoch {done} of {epochs}.")
     else:
         console.print("If this is interrupted, the same command goes on where it was.")
-    batches = dataset.train.batches(
-        settings["batch_size"],
-        shuffle_seed=settings["seed"] + done,
-        augment=_augmentation(settings),
-    )
+    batches = _batches(distiller.teacher, dataset.train, settings, done)
+    # One pass through soft targets shows every view; an epoch is one of them.
+    is_stored = isinstance(distiller.teacher, SoftTargets)
+    steps = _steps_per_epoch(dataset, settings) if is_stored else None
     with progress() as bar:
         task = bar.add_task("Distilling", total=epochs, completed=done, note="")
         shown = EpochProgress(bar, task)
@@ -119,22 +136,56 @@ def _fit(distiller, dataset, settings, checkpoint):
             validation_data=dataset.validation.batches(256),
             initial_epoch=done,
             epochs=epochs,
+            steps_per_epoch=steps,
             shuffle=False,
             verbose=0,
             callbacks=[keras.callbacks.TerminateOnNaN(), checkpoint, shown],
         )
 
 
+def _batches(teacher, split, settings, done):
+    """What is left to train on after so many epochs, with soft targets if stored."""
+    from keras_kd.cli._training import augmentation
+    from keras_kd.data.augment import describe
+    from keras_kd.teachers import SoftTargets
+
+    augment = augmentation(settings["crop"], settings["flip"])
+    batch_size, seed = settings["batch_size"], settings["seed"] + done
+    if not isinstance(teacher, SoftTargets):
+        return split.batches(batch_size, shuffle_seed=seed, augment=augment)
+    labelled, given = list(teacher.plan.augment), describe(augment or [])
+    if labelled != given:
+        raise invalid(
+            WHERE,
+            f"--crop and --flip as at labelling: {' and '.join(labelled) or 'none'}",
+            " and ".join(given) or "none",
+            "Repeat those that keras-kd label was given.",
+        )
+    return teacher.attach(
+        split,
+        batch_size=batch_size,
+        shuffle_seed=seed,
+        augment=augment,
+        first_view=done % teacher.views,
+    )
+
+
+def _steps_per_epoch(dataset, settings):
+    return -(-len(dataset.train) // settings["batch_size"])
+
+
 def _report(teacher, student, dataset, settings, folder):
-    """Scores teacher and student on the test part, as a table and as JSON."""
+    """Scores the student, and the teacher if it is there, on the test part."""
     x, y = dataset.test.arrays()
     labels = len(dataset.train) if settings["alpha"] > 0 else 0
     rows = [
-        _results.keras_row("teacher", "teacher", teacher, teacher, x, y, labels=0),
         _results.keras_row(
             "student", "distilled", student, teacher, x, y, labels=labels
         ),
     ]
+    if teacher is not None:
+        row = _results.keras_row("teacher", "teacher", teacher, teacher, x, y, labels=0)
+        rows.insert(0, row)
     _results.write(
         folder / "results.json", rows, seed=settings["seed"], settings=settings
     )
@@ -149,17 +200,10 @@ def _report(teacher, student, dataset, settings, folder):
     )
 
 
-def _augmentation(settings):
-    from keras_kd.data import random_crop, random_flip
-
-    steps = [random_crop(settings["crop"])] if settings["crop"] else []
-    return (steps + [random_flip] * settings["flip"]) or None
-
-
 def _digest(path):
     """The SHA-256 of a file, so that a run does not go on with another model."""
     if not path.is_file():
-        raise invalid("keras-kd", "a model file", f'"{path}"', "Check the path.")
+        raise invalid(WHERE, "an existing file", f'"{path}"', "Check the path.")
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_kd._checks import invalid
+from keras_kd.data.augment import as_steps, augmented
 from keras_kd.data.examples import Examples
 
 MOST_SHUFFLED_BYTES = 512 * 2**20
@@ -64,32 +65,16 @@ class Split:
         if ids:
             dataset = dataset.enumerate().map(_numbered)
         if shuffle_seed is not None:
-            dataset = dataset.shuffle(self._buffer_size(), seed=shuffle_seed)
+            number = shuffled_among(self.size, self.examples.element_spec)
+            dataset = dataset.shuffle(number, seed=shuffle_seed)
         if augment is not None:
-            self._check_images()
-            steps = augment if isinstance(augment, (list, tuple)) else [augment]
-            dataset = _augmented(dataset, steps, shuffle_seed or 0)
+            check_images("Split.batches", self.examples)
+            dataset = _augmented(dataset, as_steps(augment), shuffle_seed or 0)
         dataset = dataset.map(lambda example: _as_fit_takes_it(example, labels, ids))
         # The autotuner delays the end of every iterator by a growing pause.
         options = tf.data.Options()
         options.autotune.enabled = False
         return dataset.batch(batch_size).prefetch(2).with_options(options)
-
-    def _buffer_size(self):
-        """How many examples to shuffle among: all, as far as the memory goes."""
-        shape = self.examples.element_spec["x"].shape
-        example_bytes = 4 * max(1, shape.num_elements() or 1)
-        return max(1, min(self.size, MOST_SHUFFLED_BYTES // example_bytes))
-
-    def _check_images(self):
-        shape = tuple(self.examples.element_spec["x"].shape)
-        if len(shape) != 3:
-            raise invalid(
-                "Split.batches",
-                "images (height, width, channels) to augment",
-                f"examples of shape {shape}",
-                "Leave out `augment`.",
-            )
 
     def arrays(self):
         """All examples in memory: `(x, y)`, NumPy, in the fixed order."""
@@ -101,6 +86,38 @@ class Split:
         """The ids of all examples, in the fixed order: a list of str."""
         ids = self.examples.map(lambda example: example["id"]).batch(1024)
         return [name.decode() for batch in ids.as_numpy_iterator() for name in batch]
+
+
+def shuffled_among(size, spec):
+    """How many examples to shuffle among: all, as far as half a gigabyte goes.
+
+    Args:
+        size: int, the number of examples.
+        spec: structure of `tf.TensorSpec`, of one example.
+    """
+    leaves = tf.nest.flatten(spec)
+    example_bytes = sum(
+        spec.dtype.size * (spec.shape.num_elements() or 1) for spec in leaves
+    )
+    return max(1, min(size, MOST_SHUFFLED_BYTES // max(1, example_bytes)))
+
+
+def check_images(where, examples):
+    """Raises unless examples can be augmented.
+
+    Args:
+        where: str, see `invalid`.
+        examples: `tf.data.Dataset` of dicts with "x".
+    """
+    spec = examples.element_spec["x"]
+    if not isinstance(spec, tf.TensorSpec) or spec.shape.rank != 3:
+        shape = tuple(spec.shape) if isinstance(spec, tf.TensorSpec) else spec
+        raise invalid(
+            where,
+            "images (height, width, channels) to augment",
+            f"examples of shape {shape}",
+            "Leave out `augment`.",
+        )
 
 
 def _numbered(number, example):
@@ -119,9 +136,6 @@ def _augmented(dataset, steps, seed):
     seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True)
 
     def apply(example, words):
-        image = example["x"]
-        for number, step in enumerate(steps):
-            image = step(image, words + number)
-        return {**example, "x": image}
+        return {**example, "x": augmented(example["x"], steps, words)}
 
     return tf.data.Dataset.zip(dataset, seeds.batch(2)).map(apply, num_parallel_calls=2)

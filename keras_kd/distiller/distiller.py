@@ -32,14 +32,16 @@ class Distiller(SavedWithoutTeacher, LogsWhatWasTold, keras.Model):
 
     The loss is α · hard + (1 - α) · Σ wᵢ · softᵢ, plus the student's regularisation
     losses. The distiller is used like any Keras model: `compile`, `fit`, `evaluate`,
-    `predict`, callbacks, `save`. The teacher is never changed, trained or saved.
+    `predict`, callbacks, `save`. The teacher is never changed, trained or saved; only a
+    `MeanTeacher` follows the student, and is saved with it.
 
     Logged by `fit` and `evaluate`: "loss", "student_loss" (the hard one), one value for
     each distillation loss ("soft_target_loss", before weights), and the metrics of
     `compile`, which see the student's own outputs.
 
     Args:
-        teacher: a trained `keras.Model` with one output, or a `Teacher`.
+        teacher: a trained `keras.Model` with one output, a `Teacher`, or a list of
+            either, which are made an `Ensemble` of equal weights.
         student: the `keras.Model` to train, with one output `(batch, num_classes)`.
         distillation_losses: one or a list of `keras_kd.losses.DistillationLoss` or
             `keras.distillation` losses. Default: soft targets at `temperature`;
@@ -51,7 +53,7 @@ class Distiller(SavedWithoutTeacher, LogsWhatWasTold, keras.Model):
         temperature: float > 0 or `LearningRateSchedule`, for the default loss only.
             Default 4.0.
         teacher_preprocessing: function from a batch of the student's inputs to the
-            teacher's, if they differ.
+            teacher's, if they differ; of a list of models, to each of them.
         from_logits: whether the models' outputs are logits. Default None: recognised.
             Heads that end in softmax or sigmoid are turned back into logits exactly.
         teacher_agreement: bool, also log the fraction of examples on which student and
@@ -156,6 +158,7 @@ class Distiller(SavedWithoutTeacher, LogsWhatWasTold, keras.Model):
         teacher.check("Distiller", self.student)
         self._check_fingerprint(teacher)
         self._teacher = teacher
+        self.supports_jit = teacher.compilable
         self._checked_data = lambda: None
         self.train_function = self.test_function = None
         if getattr(self.student, "inputs", None):
@@ -216,7 +219,7 @@ class Distiller(SavedWithoutTeacher, LogsWhatWasTold, keras.Model):
         require_teacher(self)
         if batch.labels is None and self.objective.needs_labels:
             raise unlabelled()
-        teacher = self._ask_teacher(batch.examples)
+        teacher = self._ask_teacher(batch.examples, self.optimizer.iterations)
         with tf.GradientTape() as tape:
             predictions, student = self._run_student(batch.inputs, training=True)
             loss = self._loss(teacher, student, predictions, batch, training=True)
@@ -225,6 +228,7 @@ class Distiller(SavedWithoutTeacher, LogsWhatWasTold, keras.Model):
         self.optimizer.apply_gradients(
             zip(gradients, self.trainable_weights, strict=True)
         )
+        self._teacher.follow(self.student)
         return self.compute_metrics(
             batch.inputs, batch.labels, predictions, batch.sample_weight
         )
@@ -251,8 +255,10 @@ class Distiller(SavedWithoutTeacher, LogsWhatWasTold, keras.Model):
             return ops.zeros(())
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
-    def _ask_teacher(self, examples):
+    def _ask_teacher(self, examples, step=None):
         layers = layers_of(self.objective.losses, "teacher_layers")
+        if step is not None:
+            return self._teacher.teach(examples, step, layers=layers)
         return self._teacher.answer(examples, layers=layers)
 
     def _run_student(self, x, *, training):

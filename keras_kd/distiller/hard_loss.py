@@ -59,13 +59,14 @@ def is_sparse(labels_shape, logits_shape):
     return not same_rank or (labels_shape[-1] == 1 and logits_shape[-1] != 1)
 
 
-def check_from_logits(loss, head):
+def check_from_logits(loss, head, *, where="Distiller.compile"):
     """Raises if a loss reads the student's outputs as what they are not.
 
     Args:
         loss: what `compile(loss=...)` takes: a name, function, `keras.losses.Loss`, or
             a structure of them.
         head: the student's `Head`.
+        where: str, see `invalid`.
     """
     if head.activation == "unknown":
         return
@@ -75,7 +76,7 @@ def check_from_logits(loss, head):
             continue
         gives = "probabilities" if head.gives_probabilities else "logits"
         raise invalid(
-            "Distiller.compile",
+            where,
             f"a loss with from_logits={not reads_logits}, because the student's head "
             f"({head.activation}) gives {gives}",
             f"{_name(part)} with from_logits={reads_logits}",

@@ -62,7 +62,8 @@ class Objective:
 
         Args:
             hard: scalar, the loss on hard labels; None for unlabelled data.
-            teacher: `ModelOutputs`, or None: then the hard labels count alone.
+            teacher: `ModelOutputs` or `EnsembleOutputs`, or None: then the hard labels
+                count alone.
             student: `ModelOutputs`.
             batch: the `Batch`.
             regularisation: list of scalars, added as they are.
@@ -83,8 +84,9 @@ class Objective:
             for loss, weight, tracker in terms:
                 if loss.needs_example_ids and not training:
                     continue
-                values = loss.at_step(step)(
-                    teacher,
+                loss.at_step(step)
+                values = loss(
+                    _as_seen_by(loss, teacher),
                     student,
                     batch.labels,
                     example_ids=batch.example_ids,
@@ -101,3 +103,12 @@ class Objective:
         for tracker, value in logged:
             tracker.update_state(value, sample_weight=batch_size)
         return total
+
+
+def _as_seen_by(loss, teacher):
+    """The teacher's `ModelOutputs` for one loss: of an ensemble, at its temperature."""
+    many = isinstance(loss, MultiLabelDistillation)
+    return teacher.at_temperature(
+        schedules.value_at(loss.temperature, loss.iterations),
+        "sigmoid" if many else "softmax",
+    )

@@ -42,7 +42,8 @@ def check_before_fit(distiller, x, y):
         raise unlabelled()
     _check_example_ids(distiller.objective, batch.example_ids)
     teacher = distiller.teacher
-    check_logits(WHERE, teacher.answer(few).logits, teacher.head, "teacher")
+    _check_compilation(distiller)
+    teacher.check_answer(WHERE, few)
     logits = distiller.student_outputs(few.inputs).logits
     check_logits(WHERE, logits, distiller.head, "student")
     connect_to_data(distiller, few.inputs)
@@ -74,12 +75,13 @@ def unlabelled():
     )
 
 
-def first_batch(x, y):
+def first_batch(x, y, *, where=WHERE):
     """The first examples of what `fit` was given, without losing them.
 
     Args:
         x: arrays, `tf.data.Dataset`, `keras.utils.PyDataset` or generator.
         y: arrays or None.
+        where: str, see `invalid`.
 
     Returns:
         `(x, batch)`: `x` to be used from now on (a generator is given back whole), and
@@ -89,61 +91,74 @@ def first_batch(x, y):
         ValueError: There is no data.
     """
     if isinstance(x, tf.data.Dataset):
-        return x, _parts(next(iter(x.take(1)), None))
+        return x, _parts(next(iter(x.take(1)), None), where)
     if isinstance(x, keras.utils.PyDataset):
-        return x, _parts(x[0] if x.num_batches != 0 else None)
+        return x, _parts(x[0] if x.num_batches != 0 else None, where)
     if isinstance(x, types.GeneratorType):
         first = next(x, None)
-        batch = _parts(first)
+        batch = _parts(first, where)
         return (item for item in itertools.chain([first], x)), batch
     leaves = keras.tree.flatten(x)
     if not leaves and x is not None:
-        return x, _parts(None)
+        return x, _parts(None, where)
     if not leaves or not all(hasattr(leaf, "shape") for leaf in leaves):
         return x, None
-    return x, _parts((x, y) if all(len(leaf) for leaf in leaves) else None)
+    return x, _parts((x, y) if all(map(len, leaves)) else None, where)
 
 
-def check_labels(labels, num_classes, activation):
+def check_labels(labels, num_classes, activation, *, where=WHERE):
     """Raises unless labels suit a cross-entropy over `num_classes`.
 
     Args:
         labels: array of class numbers, or of one row a class.
         num_classes: int.
         activation: "softmax" or "sigmoid", see `HardLabelCrossEntropy`.
+        where: str, see `invalid`.
     """
     labels = np.asarray(*keras.tree.flatten(labels))
     if not np.issubdtype(labels.dtype, np.number) and labels.dtype != bool:
         raise invalid(
-            WHERE, "labels as numbers", labels.dtype, "Number the classes from 0."
+            where, "labels as numbers", labels.dtype, "Number the classes from 0."
         )
     if not np.isfinite(labels).all():
-        raise invalid(WHERE, "finite labels", "NaN or inf", "Clean the labels.")
+        raise invalid(where, "finite labels", "NaN or inf", "Clean the labels.")
     one_choice = activation == "softmax" and num_classes > 1
     if one_choice and is_sparse(labels.shape, (len(labels), num_classes)):
-        _check_class_numbers(labels, num_classes)
+        _check_class_numbers(labels, num_classes, where)
     elif labels.size != len(labels) * num_classes:
         raise invalid(
-            WHERE,
+            where,
             f"labels of shape {'(batch,) or ' * one_choice}(batch, {num_classes})",
             labels.shape,
             "Encode the labels for the classes of the student's head.",
         )
     else:
-        _check_rows(labels, one_choice)
+        _check_rows(labels, one_choice, where)
 
 
-def _parts(batch):
+def _parts(batch, where):
     """The parts of a batch, which must not be empty."""
     if batch is None:
-        raise invalid(WHERE, "data", "an empty dataset", "Pass at least one example.")
+        raise invalid(where, "data", "an empty dataset", "Pass at least one example.")
     batch = unpack(batch)
     leaves = keras.tree.flatten((batch.inputs, batch.labels, batch.example_ids))
     if any(leaf is not None and not np.ndim(leaf) for leaf in leaves):
         raise invalid(
-            WHERE, "batches", "single examples", "Call .batch(32) on the dataset."
+            where, "batches", "single examples", "Call .batch(32) on the dataset."
         )
     return batch
+
+
+def _check_compilation(distiller):
+    # Where Keras chose by itself it has left out XLA: see `attach_teacher`.
+    asked = distiller.get_compile_config().get("jit_compile")
+    if asked is True and not distiller.teacher.compilable:
+        raise invalid(
+            WHERE,
+            "jit_compile=False for a teacher that runs outside TensorFlow",
+            f"jit_compile=True with {type(distiller.teacher).__name__}",
+            "Call compile without jit_compile=True.",
+        )
 
 
 def _check_example_ids(objective, ids):
@@ -160,34 +175,34 @@ def _check_example_ids(objective, ids):
         loss.check_example_ids(np.asarray(ids))
 
 
-def _check_class_numbers(labels, num_classes):
+def _check_class_numbers(labels, num_classes, where):
     low, high = labels.min(), labels.max()
     if (labels != np.floor(labels)).any():
         raise invalid(
-            WHERE, "whole numbers as labels", "fractions", "Pass integer class numbers."
+            where, "whole numbers as labels", "fractions", "Pass integer class numbers."
         )
     if low < 0 or high >= num_classes:
         raise invalid(
-            WHERE,
+            where,
             f"labels from 0 to {num_classes - 1} for {num_classes} classes",
             f"label {low if low < 0 else high}",
             "Number the classes from 0, or give the models a larger head.",
         )
 
 
-def _check_rows(labels, one_choice):
+def _check_rows(labels, one_choice, where):
     if labels.min() < 0 or labels.max() > 1:
         raise invalid(
-            WHERE,
+            where,
             "one-hot or multi-hot labels in [0, 1]",
             f"values from {labels.min()} to {labels.max()}",
             "Encode the labels with keras.utils.to_categorical.",
         )
     if one_choice and not np.allclose(labels.sum(axis=-1), 1, atol=1e-3):
         raise invalid(
-            WHERE,
+            where,
             "one-hot labels for a softmax over the classes",
             "rows that do not sum to 1 (multi-hot)",
-            'Use heads with activation="sigmoid", or distillation_losses='
-            "MultiLabelDistillation(), for multi-hot labels.",
+            'Use heads with activation="sigmoid" for multi-hot labels; a Distiller may '
+            "have distillation_losses=MultiLabelDistillation() instead.",
         )

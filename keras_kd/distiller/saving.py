@@ -1,4 +1,8 @@
-"""A distiller is saved with its student and its losses, never with its teacher."""
+"""How distillers go to files and come back from them.
+
+A `Distiller` is saved with its student and its losses, not with its teacher; but one
+that learns along with the student, as `MeanTeacher`, is part of the training.
+"""
 
 import keras
 
@@ -12,6 +16,15 @@ class SavedWithoutTeacher:
     _expected_fingerprint = None
 
     @property
+    def teacher_state(self):
+        """What the teacher learns along with the student, a Keras layer; or None.
+
+        Keras saves the layers that it finds in attributes. As a property this one is
+        saved and yet not tracked: its weights are not the distiller's to train.
+        """
+        return None if self.teacher is None else self.teacher.state
+
+    @property
     def teacher_fingerprint(self):
         """The fingerprint of the teacher, or of the one before loading."""
         if self.teacher is None:
@@ -19,9 +32,10 @@ class SavedWithoutTeacher:
         return self.teacher.fingerprint
 
     def get_config(self):
-        """Everything but the teacher, of which only the fingerprint is kept."""
+        """Everything; but of a teacher that never changes only its fingerprint."""
         serialize = keras.saving.serialize_keras_object
         objective = self.objective
+        is_saved = self.teacher_state is not None
         return {
             "name": self.name,
             "trainable": self.trainable,
@@ -34,16 +48,17 @@ class SavedWithoutTeacher:
             "alpha": schedules.to_config(objective.alpha),
             "from_logits": self.from_logits,
             "teacher_agreement": objective.teacher_agreement,
-            "teacher_fingerprint": self.teacher_fingerprint,
+            "teacher": serialize(self.teacher) if is_saved else None,
+            "teacher_fingerprint": None if is_saved else self.teacher_fingerprint,
         }
 
     @classmethod
     def from_config(cls, config):
-        """The inverse of `get_config`; the teacher is to be attached."""
+        """The inverse of `get_config`; a teacher not in the file is to be attached."""
         deserialize = keras.saving.deserialize_keras_object
         arguments = dict(config)
         fingerprint = arguments.pop("teacher_fingerprint")
-        for key in ("dtype", "student"):
+        for key in ("dtype", "student", "teacher"):
             arguments[key] = deserialize(config[key])
         losses, weights = (
             config["distillation_losses"],
@@ -54,7 +69,7 @@ class SavedWithoutTeacher:
             map(schedules.from_config, weights)
         )
         arguments["alpha"] = schedules.from_config(config["alpha"])
-        distiller = cls(None, **arguments)
+        distiller = cls(**arguments)
         distiller._expected_fingerprint = fingerprint
         return distiller
 
@@ -81,3 +96,50 @@ class SavedWithoutTeacher:
                 "Load the teacher that this distiller was trained with, and pass its "
                 "teacher_preprocessing if it had one; or make a new Distiller.",
             )
+
+
+class SavedWithStudents:
+    """The part of `MutualDistiller` that goes to files and comes back from them."""
+
+    def get_config(self):
+        """The arguments of the constructor."""
+        serialize = keras.saving.serialize_keras_object
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            "dtype": serialize(self.dtype_policy),
+            "students": [serialize(student) for student in self.students],
+            "weight": schedules.to_config(self.weight),
+            "temperature": schedules.to_config(self.temperature),
+            "from_logits": self.from_logits,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        """The inverse of `get_config`."""
+        deserialize = keras.saving.deserialize_keras_object
+        return cls(
+            **{
+                **config,
+                "dtype": deserialize(config["dtype"]),
+                "students": [deserialize(student) for student in config["students"]],
+                "weight": schedules.from_config(config["weight"]),
+                "temperature": schedules.from_config(config["temperature"]),
+            }
+        )
+
+    def get_compile_config(self):
+        """See `keras.Model`; the metrics of one student, an inferred loss as None."""
+        config = super().get_compile_config()
+        for key in ("metrics", "weighted_metrics"):
+            if config and config[key]:
+                config[key] = config[key][0]
+        if config and self.infers_hard_loss:
+            config["loss"] = None
+        return config
+
+    def compile_from_config(self, config):
+        """See `keras.Model`."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.built:
+            self.optimizer.build(self.trainable_variables)

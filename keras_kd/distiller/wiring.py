@@ -19,7 +19,7 @@ from keras_kd.outputs import (
     layer_shapes,
     output_shapes,
 )
-from keras_kd.teachers import FrozenTeacher, Teacher
+from keras_kd.teachers import Ensemble, FrozenTeacher, Teacher
 
 DEFAULT_TEMPERATURE = 4.0
 
@@ -35,28 +35,41 @@ def check_student(student):
         )
 
 
-def override_for(model, other, from_logits):
-    """What `from_logits` says of one of two models.
+def override_for(model, others, from_logits):
+    """What `from_logits` says of one of several models.
 
-    It speaks of the heads that are not recognised; where both are, of both, and must
+    It speaks of the heads that are not recognised; where all are, of all, and must
     agree with them.
 
     Args:
         model: the Keras model in question.
-        other: the other one, or whatever stands in its place.
+        others: another one or a list, or whatever stands in their place.
         from_logits: None, True or False, as given to `Distiller`.
     """
     needs_it = find_head(model).activation == "unknown"
-    for_other = (
+    others = others if isinstance(others, (list, tuple)) else [others]
+    for_others = any(
         isinstance(other, keras.Model) and find_head(other).activation == "unknown"
+        for other in others
     )
-    return from_logits if needs_it or not for_other else None
+    return from_logits if needs_it or not for_others else None
 
 
 def as_teacher(teacher, preprocessing, from_logits, student):
-    """A `Teacher`, from one or from a Keras model."""
+    """A `Teacher`, from one, from a Keras model, or from a list of either."""
+    if not isinstance(teacher, (list, tuple)):
+        return _as_one_teacher(teacher, [student], preprocessing, from_logits)
+    return Ensemble(
+        [
+            _as_one_teacher(one, [student, *teacher], preprocessing, from_logits)
+            for one in teacher
+        ]
+    )
+
+
+def _as_one_teacher(teacher, others, preprocessing, from_logits):
     if isinstance(teacher, keras.Model):
-        from_logits = override_for(teacher, student, from_logits)
+        from_logits = override_for(teacher, others, from_logits)
     if not isinstance(teacher, Teacher):
         return FrozenTeacher(
             teacher, preprocessing=preprocessing, from_logits=from_logits
@@ -201,9 +214,7 @@ def _connect(distiller, inputs):
     distiller.teacher.check_layers(teacher_layers)
     for path in student_layers:
         find_layer(student, path)
-    teacher_shapes = output_shapes(
-        lambda x: distiller.teacher(x, layers=teacher_layers), inputs
-    )
+    teacher_shapes = distiller.teacher.output_shapes(inputs, layers=teacher_layers)
     student_shapes = output_shapes(
         lambda x: forward(student, x, head=distiller.head, layers=student_layers)[1],
         inputs,

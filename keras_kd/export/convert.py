@@ -198,8 +198,9 @@ def _run_converter(model, path, precision, examples, shape, dtype):
     with tempfile.TemporaryDirectory(prefix="keras-kd-") as folder:
         saved_model = Path(folder, "saved_model")
         _save_with_static_batch(model, saved_model, shape, dtype)
-        # By its path, so that it imports TensorFlow alone.
-        command = [sys.executable, str(Path(__file__).parent / "_converter.py")]
+        # By its path, so that it imports TensorFlow alone. That looks for a module
+        # "litert", which without -P would be the one in this folder.
+        command = [sys.executable, "-P", str(Path(__file__).parent / "_converter.py")]
         command += [str(saved_model), str(path), precision]
         if precision == "int8":
             calibration = Path(folder, "calibration.npy")

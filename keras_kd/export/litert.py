@@ -1,11 +1,9 @@
 """Running a .tflite file with LiteRT, on float inputs whatever the file takes."""
 
-from pathlib import Path
-
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 
 from keras_kd._checks import invalid
+from keras_kd.outputs.litert import dequantise, open_interpreter, quantise
 
 
 class LiteRtModel:
@@ -28,21 +26,7 @@ class LiteRtModel:
     """
 
     def __init__(self, path, *, threads=1):
-        try:
-            # Read here: LiteRT's own message for a missing file does not say so.
-            content = Path(path).read_bytes()
-            # An empty file would count as none given.
-            self.interpreter = Interpreter(
-                model_content=content or b"empty", num_threads=threads
-            )
-            self.interpreter.allocate_tensors()
-        except (OSError, ValueError, RuntimeError) as error:
-            raise invalid(
-                "LiteRtModel",
-                "a .tflite file that LiteRT can run",
-                f'"{path}" ({str(error).splitlines()[0]})',
-                "Make one with keras_kd.export.convert.",
-            ) from error
+        self.interpreter = open_interpreter("LiteRtModel", path, threads=threads)
         self.input = self.interpreter.get_input_details()[0]
         self.output = self.interpreter.get_output_details()[0]
 
@@ -75,25 +59,4 @@ class LiteRtModel:
         )
         self.interpreter.invoke()
         raw = self.interpreter.get_tensor(self.output["index"])[0]
-        scale, zero_point = self.output["quantization"]
-        if not scale:
-            return raw.astype("float32")
-        return (raw.astype("float32") - zero_point) * np.float32(scale)
-
-
-def quantise(values, details):
-    """Values as a LiteRT tensor takes them: rounded and clipped for integer ones.
-
-    Args:
-        values: array.
-        details: LiteRT's description of the tensor.
-
-    Returns:
-        Array of the tensor's dtype.
-    """
-    scale, zero_point = details["quantization"]
-    if not scale:
-        return values.astype(details["dtype"])
-    limits = np.iinfo(details["dtype"])
-    whole = np.round(values / scale) + zero_point
-    return np.clip(whole, limits.min, limits.max).astype(details["dtype"])
+        return dequantise(raw, self.output)

@@ -33,6 +33,9 @@ class DistillationLoss(keras.layers.Layer, abc.ABC):
         needs_example_ids: bool, whether `call` takes `example_ids` too, the number of
             each example in its data set. `Distiller` computes such a loss in training
             only: evaluation data has other examples.
+        temperature: number, schedule or scalar tensor at which `call` softens the
+            teacher's logits, None if it takes them as they are. An ensemble is averaged
+            at this temperature: see `keras_kd.teachers.Ensemble`.
         seed_generator: `keras.random.SeedGenerator` of a loss that draws at random, or
             None. Its state is saved with the weights.
 
@@ -47,6 +50,7 @@ class DistillationLoss(keras.layers.Layer, abc.ABC):
 
     published_weight = 1.0
     needs_example_ids = False
+    temperature = None
     seed_generator = None
 
     def __init__(self, *, teacher_layers=(), student_layers=(), name=None, **kwargs):

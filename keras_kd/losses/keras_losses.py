@@ -44,6 +44,7 @@ class KerasLossAdapter(DistillationLoss):
         )
         self.loss = loss
         if isinstance(loss, keras.distillation.LogitsDistillation):
+            self.temperature = loss.temperature
             _warn_of_unsoftened_divergence(loss)
 
     def build(self, teacher_shapes, student_shapes):

@@ -1,12 +1,14 @@
 """A model's logits and named intermediate features, in one forward pass."""
 
 from keras_kd.outputs.checks import check_inputs, check_logits, check_weights
-from keras_kd.outputs.forward import ModelOutputs, forward
+from keras_kd.outputs.ensemble import EnsembleOutputs, mean_of_probabilities
+from keras_kd.outputs.forward import ModelOutputs, forward, logits_of
 from keras_kd.outputs.heads import Head, find_head
 from keras_kd.outputs.layers import find_layer, layer_paths
 from keras_kd.outputs.shapes import layer_shapes, output_shapes
 
 __all__ = [
+    "EnsembleOutputs",
     "Head",
     "ModelOutputs",
     "check_inputs",
@@ -17,5 +19,7 @@ __all__ = [
     "forward",
     "layer_paths",
     "layer_shapes",
+    "logits_of",
+    "mean_of_probabilities",
     "output_shapes",
 ]

@@ -21,6 +21,18 @@ class ModelOutputs(NamedTuple):
     logits: Any
     features: dict[str, Any] = {}  # noqa: RUF012 (never changed: a NamedTuple default)
 
+    def at_temperature(self, temperature, activation="softmax"):
+        """Itself: the logits of one model hold at every temperature.
+
+        Args:
+            temperature: see `EnsembleOutputs.at_temperature`.
+            activation: see there.
+
+        Returns:
+            `ModelOutputs`.
+        """
+        return self
+
 
 def forward(model, inputs, *, head, layers=(), training=False):
     """Runs a model once and takes its logits and features from that pass.
@@ -68,6 +80,33 @@ def forward(model, inputs, *, head, layers=(), training=False):
     return predictions, ModelOutputs(_float32(logits), features)
 
 
+def logits_of(predictions, head):
+    """The logits behind what a model gives, where its head cannot be opened.
+
+    Args:
+        predictions: float `(batch, num_classes)`, the model's outputs.
+        head: its `Head`.
+
+    Returns:
+        Float32 of the same shape: outputs that are no probabilities as they are; of
+        probabilities the best that is left of their logits.
+
+    Example:
+        >>> from keras_kd.outputs import Head
+        >>> ops.convert_to_numpy(logits_of([[0.5]], Head("sigmoid"))).tolist()
+        [[0.0]]
+    """
+    predictions = _float32(predictions)
+    if not head.gives_probabilities:
+        return predictions
+    # Smaller ones than float32 can hold count as its smallest number.
+    smallest = 1.2e-38
+    logits = ops.log(ops.maximum(predictions, smallest))
+    if head.activation == "sigmoid":
+        logits = logits - ops.log(ops.maximum(1.0 - predictions, smallest))
+    return logits
+
+
 def _feature(model, path, calls):
     results = keras.tree.flatten([call.result for call in calls])
     if len(calls) == 1 and len(results) == 1:
@@ -83,16 +122,7 @@ def _feature(model, path, calls):
 def _logits(predictions, head, calls):
     if head.layer is not None:
         return calls[(id(head.layer), head.attribute)][-1].argument
-    if not head.gives_probabilities:
-        return predictions
-    # Probabilities from a head that cannot be opened: the best that is left of the
-    # logits. Smaller ones than float32 can hold count as its smallest number.
-    smallest = 1.2e-38
-    probabilities = _float32(predictions)
-    logits = ops.log(ops.maximum(probabilities, smallest))
-    if head.activation == "sigmoid":
-        logits = logits - ops.log(ops.maximum(1.0 - probabilities, smallest))
-    return logits
+    return logits_of(predictions, head)
 
 
 def _float32(tensor):

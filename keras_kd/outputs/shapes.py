@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_kd._checks import InvalidInputError
 from keras_kd.outputs.forward import ModelOutputs
 from keras_kd.outputs.layers import layer_paths
 from keras_kd.outputs.recording import record
@@ -77,15 +78,27 @@ class _Function(keras.layers.Layer):
     def __init__(self, function):
         super().__init__(autocast=False)
         self._function = function
+        self.error = None
 
     def call(self, inputs):
-        return self._function(inputs)
+        try:
+            return self._function(inputs)
+        except InvalidInputError as error:
+            self.error = error
+            raise
 
 
 def _specs(function, inputs):
     leaves = keras.tree.flatten(inputs)
     if any(isinstance(leaf, keras.KerasTensor) for leaf in leaves):
-        return _Function(function).compute_output_spec(inputs)
+        lent = _Function(function)
+        try:
+            return lent.compute_output_spec(inputs)
+        except Exception:
+            # Keras hides our message in one about shapes that it cannot infer.
+            if lent.error is not None:
+                raise lent.error from None
+            raise
     return keras.tree.map_structure(
         lambda tensor: keras.KerasTensor((None, *tensor.shape[1:]), tensor.dtype),
         function(inputs),

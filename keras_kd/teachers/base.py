@@ -2,12 +2,22 @@
 
 import abc
 
+from keras_kd._checks import invalid
+from keras_kd.outputs import check_logits, output_shapes
+
 
 class Teacher(abc.ABC):
     """Answers a batch of the student's inputs with `ModelOutputs`.
 
     Not a Keras layer, so that a distiller neither trains, tracks nor saves it.
+
+    Attributes:
+        compilable: bool, whether XLA can compile what it does.
+        num_classes: int, or None for one that tells by its answers only.
     """
+
+    compilable = True
+    num_classes = None
 
     @abc.abstractmethod
     def __call__(self, inputs, *, layers=()):
@@ -18,7 +28,8 @@ class Teacher(abc.ABC):
             layers: paths of layers whose outputs are wanted too.
 
         Returns:
-            `ModelOutputs`, float32.
+            `ModelOutputs`, float32; `EnsembleOutputs` of an ensemble that averages
+            probabilities.
         """
 
     def answer(self, examples, *, layers=()):
@@ -32,6 +43,36 @@ class Teacher(abc.ABC):
             `ModelOutputs`, float32.
         """
         return self(examples.inputs, layers=layers)
+
+    def teach(self, examples, step, *, layers=()):
+        """The answer for one step of training, where it may be another than `answer`.
+
+        Args:
+            examples: see `answer`.
+            step: the optimizer's step count. A teacher that draws at random draws by
+                it, so that training which was interrupted goes on with the same draws.
+            layers: see `__call__`.
+
+        Returns:
+            See `__call__`.
+        """
+        return self.answer(examples, layers=layers)
+
+    def follow(self, student):  # noqa: B027 (most teachers learn nothing)
+        """Learns from a student that has just taken a training step, if it ever does.
+
+        Args:
+            student: the Keras model; called inside the compiled step.
+        """
+
+    @property
+    def state(self):
+        """The Keras layer that holds what `follow` changes; None if it changes nothing.
+
+        A distiller saves it, and such a teacher with it, which is therefore registered
+        with Keras and has a `get_config`.
+        """
+        return None
 
     def can_answer(self, examples):
         """Whether the teacher knows what it needs of these `Examples`."""
@@ -55,6 +96,31 @@ class Teacher(abc.ABC):
     def check(self, where, student):
         """Raises a clear error if this teacher cannot teach `student`."""
 
+    def check_answer(self, where, examples):
+        """Raises if the answer for real data cannot be logits.
+
+        Args:
+            where: str, see `invalid`.
+            examples: a few `Examples`.
+
+        Raises:
+            ValueError: It is not finite, or is of probabilities where logits were said,
+                or the other way round.
+        """
+        check_logits(where, self.answer(examples).logits, self.head, "teacher")
+
+    def output_shapes(self, inputs, *, layers=()):
+        """The shapes of what it answers.
+
+        Args:
+            inputs: a batch of what the student takes, symbolic or real.
+            layers: see `__call__`.
+
+        Returns:
+            `ModelOutputs` of shapes, see `keras_kd.outputs.output_shapes`.
+        """
+        return output_shapes(lambda x: self(x, layers=layers), inputs)
+
     def layer_shapes(self, inputs):
         """The output shapes of the layers that a loss can be given.
 
@@ -66,3 +132,41 @@ class Teacher(abc.ABC):
             teacher without layers.
         """
         return {}
+
+
+def check_input_shapes(where, theirs, student):
+    """Raises unless a teacher takes what a student takes.
+
+    Args:
+        where: str, see `invalid`.
+        theirs: list of the shapes the teacher takes, None where a size is open; None if
+            it does not say.
+        student: a Keras model.
+    """
+    ours = input_shapes(student)
+    if not _fit(theirs, ours):
+        raise invalid(
+            where,
+            f"the teacher to take the student's input {ours}",
+            f"a teacher built for {theirs}",
+            "Pass `teacher_preprocessing`, or `preprocessing` to the teacher itself: a "
+            "function from the student's batch to the teacher's, such as "
+            "keras.layers.Resizing(height, width).",
+        )
+
+
+def input_shapes(model):
+    """The shapes that a Keras model takes, a list; None if it does not say."""
+    inputs = getattr(model, "inputs", None)
+    return [tuple(tensor.shape) for tensor in inputs] if inputs else None
+
+
+def _fit(theirs, ours):
+    """Whether two lists of shapes can be the same; unknown ones can."""
+    if theirs is None or ours is None:
+        return True
+    return len(theirs) == len(ours) and all(
+        len(a) == len(b)
+        and all(x == y or x is None or y is None for x, y in zip(a, b, strict=True))
+        for a, b in zip(theirs, ours, strict=True)
+    )

@@ -14,7 +14,9 @@ from keras_kd.outputs import (
     forward,
     layer_shapes,
 )
-from keras_kd.teachers.base import Teacher
+from keras_kd.teachers.base import Teacher, check_input_shapes, input_shapes
+
+_HOLDING_NAMES = ("name", "keras_history", "input_layers", "output_layers")
 
 
 class FrozenTeacher(Teacher):
@@ -47,8 +49,9 @@ class FrozenTeacher(Teacher):
                 "FrozenTeacher",
                 "a keras.Model",
                 type(model).__name__,
-                "Load one from its file: keras.models.load_model(path). Several models "
-                "must first be made one, such as keras.layers.Average of their logits.",
+                "Load one from its file: keras.models.load_model(path). Several make "
+                "an Ensemble; for other kinds of models there are SavedModelTeacher, "
+                "LiteRtTeacher and CallableTeacher in keras_kd.teachers.",
             )
         if not model.built:
             raise invalid(
@@ -66,6 +69,13 @@ class FrozenTeacher(Teacher):
         """See `Teacher`."""
         return self._head
 
+    @property
+    def num_classes(self):
+        """See `Teacher`; None for a model that does not say what it gives."""
+        # Without `outputs` Keras may raise, or run the model, to know the shape.
+        known = getattr(self.model, "outputs", None)
+        return self.model.output_shape[-1] if known else None
+
     def __call__(self, inputs, *, layers=()):
         """See `Teacher`."""
         if self._preprocessing is not None:
@@ -76,7 +86,7 @@ class FrozenTeacher(Teacher):
     @property
     def fingerprint(self):
         """SHA-256 over architecture and weights, hexadecimal; names do not count."""
-        digest = hashlib.sha256(_architecture(self.model).encode())
+        digest = hashlib.sha256(architecture(self.model).encode())
         digest.update(f"{self._head.activation}{self._preprocessing is None}".encode())
         for weight in self.model.weights:
             value = np.ascontiguousarray(keras.ops.convert_to_numpy(weight))
@@ -104,50 +114,39 @@ class FrozenTeacher(Teacher):
                 f'a student "{student.name}" that shares layers with its teacher',
                 "Copy them: keras.models.clone_model(student), then set_weights.",
             )
-        theirs, ours = _input_shapes(self.model), _input_shapes(student)
-        if self._preprocessing is None and not _fit(theirs, ours):
-            raise invalid(
-                where,
-                f"the teacher to take the student's input {ours}",
-                f"a teacher built for {theirs}",
-                "Pass `teacher_preprocessing`, a function from the student's batch to "
-                "the teacher's, such as keras.layers.Resizing(height, width).",
-            )
+        if self._preprocessing is None:
+            check_input_shapes(where, input_shapes(self.model), student)
 
 
-def _architecture(model):
-    """The layers and their settings as text, with numbers in the place of names."""
+def architecture(model):
+    """The layers and their settings as text, with numbers in the place of names.
+
+    Args:
+        model: a built Keras model of any kind.
+
+    Returns:
+        A str, equal for models that are made alike; for a subclassed model that does
+        not tell its settings, the classes of its layers only.
+    """
     layers = model._flatten_layers()
     try:
-        text = json.dumps(_unshared(model.get_config()), default=str)
+        config = model.get_config()
     except NotImplementedError:
         return ",".join(type(layer).__name__ for layer in layers)
-    for number, layer in enumerate(layers):
-        text = text.replace(f'"{layer.name}"', f'"{number}"')
-    return text
+    numbers = {layer.name: number for number, layer in enumerate(layers)}
+    return json.dumps(_numbered(config, numbers), default=str)
 
 
-def _unshared(config):
-    """A config without the numbers that Keras adds while it saves."""
+def _numbered(config, numbers, *, is_name=False):
+    """A config without the names of layers and what Keras adds while it saves."""
     if isinstance(config, dict):
         keys = sorted(config.keys() - {"shared_object_id"}, key=str)
-        return {key: _unshared(config[key]) for key in keys}
+        # Only there: elsewhere a layer "activation" would hide an option of that name.
+        return {
+            key: _numbered(config[key], numbers, is_name=key in _HOLDING_NAMES)
+            for key in keys
+        }
     if isinstance(config, (list, tuple)):
-        return [_unshared(value) for value in config]
-    return config
-
-
-def _input_shapes(model):
-    inputs = getattr(model, "inputs", None)
-    return [tuple(tensor.shape) for tensor in inputs] if inputs else None
-
-
-def _fit(theirs, ours):
-    """Whether two lists of shapes can be the same; unknown ones can."""
-    if theirs is None or ours is None:
-        return True
-    return len(theirs) == len(ours) and all(
-        len(a) == len(b)
-        and all(x == y or x is None or y is None for x, y in zip(a, b, strict=True))
-        for a, b in zip(theirs, ours, strict=True)
-    )
+        return [_numbered(value, numbers, is_name=is_name) for value in config]
+    is_name = is_name and isinstance(config, str)
+    return numbers.get(config, config) if is_name else config

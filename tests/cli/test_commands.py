@@ -19,6 +19,11 @@ COMMAND = Path(sys.executable).parent / "keras-kd"
 ENVIRONMENT = {**os.environ, "COLUMNS": "80"}
 
 
+def heeds_interrupts():
+    """For a child process: a shell lets programs in its background ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def run(*arguments, code=0):
     result = subprocess.run(
         [COMMAND, *map(str, arguments)],
@@ -109,6 +114,7 @@ def test_distill_that_was_stopped_goes_on_and_leaves_nothing_half(
         stderr=subprocess.PIPE,
         text=True,
         env=ENVIRONMENT,
+        preexec_fn=heeds_interrupts,
     )
     deadline = time.monotonic() + 120
     while not list(out.glob("checkpoint/epoch-*")):
@@ -139,7 +145,7 @@ def test_distill_refuses_to_go_on_with_other_settings(models, tmp_path):
     out = tmp_path / "run"
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
     model.compile("sgd", "mse")
-    checkpoint = Checkpoint(out / "checkpoint", {"alpha": 0.7})
+    checkpoint = Checkpoint(out / "checkpoint", {"alpha": 0.7}, monitor=None)
     checkpoint.set_model(model)
     checkpoint.on_epoch_end(0, {})
     message = run(*distill(models, out), code=2)

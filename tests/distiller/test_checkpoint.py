@@ -89,3 +89,46 @@ def test_full_disk_is_a_clear_error_and_keeps_the_last_epoch(
         fit(distiller, arrays, 2, 1, [Checkpoint(tmp_path, {})])
     monkeypatch.undo()
     assert Checkpoint(tmp_path, {}).resume(distiller) == 1
+
+
+def test_history_has_the_epochs_before_a_kill_too(
+    teacher, make_model, arrays, tmp_path
+):
+    logged = []
+    record = keras.callbacks.LambdaCallback(on_epoch_end=lambda _, x: logged.append(x))
+    for target in (1, 3):  # a new process each time
+        distiller = make(teacher, make_model(6))
+        checkpoint = Checkpoint(tmp_path, {})
+        start = checkpoint.resume(distiller)
+        fit(distiller, arrays, target, start, [record, checkpoint])
+    assert [sorted(epoch) for epoch in checkpoint.history] == [sorted(logged[0])] * 3
+    for ours, theirs in zip(checkpoint.history, logged, strict=True):
+        assert ours == pytest.approx(theirs)
+
+
+def test_refusal_shows_the_settings_that_differ_and_no_others(
+    teacher, student, arrays, tmp_path
+):
+    distiller = make(teacher, student)
+    fit(distiller, arrays, 1, 0, [Checkpoint(tmp_path, {"alpha": 0.1, "seed": 1})])
+    with pytest.raises(ValueError, match=r"alpha=0\.1, got alpha=0\.2\.") as caught:
+        Checkpoint(tmp_path, {"alpha": 0.2, "seed": 1}).resume(distiller)
+    assert "seed" not in str(caught.value)
+
+
+def test_monitor_that_is_not_logged(teacher, student, arrays, tmp_path):
+    distiller = make(teacher, student)
+    with pytest.raises(ValueError, match='Did you mean "val_accuracy"'):
+        fit(distiller, arrays, 1, 0, [Checkpoint(tmp_path, {}, monitor="val_acc")])
+    assert not list(tmp_path.glob("epoch-*"))
+
+
+def test_without_monitor_the_last_epoch_is_the_best(teacher, student, tmp_path):
+    distiller = make(teacher, student)
+    checkpoint = Checkpoint(tmp_path, {}, monitor=None)
+    checkpoint.set_model(distiller)
+    for epoch in range(2):
+        student.get_layer("scores").bias.assign(np.full(10, float(epoch)))
+        checkpoint.on_epoch_end(epoch, {"loss": 0.5})
+    checkpoint.restore_best(distiller)
+    np.testing.assert_array_equal(student.get_layer("scores").bias, np.ones(10))

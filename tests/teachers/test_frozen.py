@@ -26,6 +26,18 @@ def test_fingerprint_depends_on_weights_and_not_on_names(make_model, tmp_path):
     assert FrozenTeacher(model).fingerprint != FrozenTeacher(loaded).fingerprint
 
 
+def test_fingerprint_is_the_same_when_a_layer_is_named_like_an_option():
+    """Keras names them "activation" and "softmax" first, "activation_1" later."""
+
+    def model():
+        stack = [keras.layers.Activation("softmax"), keras.layers.Softmax()]
+        dense = keras.layers.Dense(3, activation="softmax", kernel_initializer="ones")
+        return keras.Sequential([keras.Input((4,)), dense, *stack])
+
+    keras.utils.clear_session()
+    assert FrozenTeacher(model()).fingerprint == FrozenTeacher(model()).fingerprint
+
+
 def test_fingerprint_depends_on_the_architecture():
     def model(activation):
         dense = keras.layers.Dense(3, activation=activation, kernel_initializer="ones")

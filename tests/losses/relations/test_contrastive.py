@@ -192,9 +192,9 @@ def test_numbers_arrive_from_every_kind_of_data(digits):
     assert values[1:] == pytest.approx(values[:1] * 2)
 
 
-def test_replicas_share_one_memory(digits):
+def test_replicas_share_one_memory(digits, two_replicas):
     x, y = (part[:128] for part in digits.train.arrays())
-    with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+    with two_replicas.scope():
         distiller = distiller_for(digits, 128)
     (loss,) = distiller.objective.losses
     before = np.asarray(loss.teacher_memory)

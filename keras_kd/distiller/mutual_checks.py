@@ -1,0 +1,139 @@
+"""What is checked on students that learn together."""
+
+import keras
+
+from keras_kd._checks import check_positive, invalid, is_number
+from keras_kd.distiller.preflight import PEEKED_EXAMPLES, check_labels, first_batch
+from keras_kd.outputs import check_inputs, check_logits, check_weights, forward
+
+WHERE = "MutualDistiller.fit"
+
+
+def check_students(students):
+    """Raises unless these are several models of their own that score the same classes.
+
+    Args:
+        students: what the caller gave.
+    """
+    is_list = isinstance(students, (list, tuple)) and len(students) >= 2
+    if not is_list or not all(isinstance(model, keras.Model) for model in students):
+        raise invalid(
+            "MutualDistiller",
+            "`students` to be a list of at least two keras.Models",
+            [type(model).__name__ for model in students]
+            if isinstance(students, (list, tuple))
+            else type(students).__name__,
+            "For a single student and a trained teacher use Distiller.",
+        )
+    seen = set()
+    for model in students:
+        parts = {id(part) for part in (model, *model.weights)}
+        if parts & seen:
+            raise invalid(
+                "MutualDistiller",
+                "students without common weights",
+                f'model "{model.name}" that shares layers with one before it',
+                "Make each of them anew.",
+            )
+        seen |= parts
+    _check_classes(
+        "MutualDistiller",
+        [tuple(m.output_shape) for m in students if getattr(m, "outputs", None)],
+    )
+
+
+def common_activation(heads, students):
+    """How the students' logits are read: "softmax", or "sigmoid" for each on its own.
+
+    Args:
+        heads: list of `Head`.
+        students: list of models.
+
+    Raises:
+        ValueError: Some heads are softmax and some sigmoid.
+    """
+    kinds = {head.activation for head in heads}
+    if kinds >= {"softmax", "sigmoid"}:
+        raise invalid(
+            "MutualDistiller",
+            "students that end alike",
+            "some in softmax and some in sigmoid",
+            "Their probabilities mean different things: give all the same head.",
+        )
+    shapes = [m.output_shape for m in students if getattr(m, "outputs", None)]
+    is_one_unit = any(shape[-1] == 1 for shape in shapes)
+    return "sigmoid" if "sigmoid" in kinds or is_one_unit else "softmax"
+
+
+def check_weight(where, name, value):
+    """Raises unless `value` is a number of at least 0."""
+    if not is_number(value) or value != 0:
+        check_positive(where, name, value)
+
+
+def check_metrics(*lists):
+    """Raises unless each of `lists` is a list of metrics, or None."""
+    for metrics in lists:
+        if metrics is not None and not isinstance(metrics, (list, tuple)):
+            raise invalid(
+                "MutualDistiller.compile",
+                "`metrics` to be a list, which holds for every student",
+                type(metrics).__name__,
+                'Give one list, such as ["accuracy"].',
+            )
+
+
+def check_before_fit(distiller, x, y):
+    """Looks at the students, at the first batch, and at all labels in memory.
+
+    Args:
+        distiller: the `MutualDistiller`, compiled.
+        x: as for `fit`.
+        y: as for `fit`.
+
+    Returns:
+        `x`, to be used instead of the one given (a generator that was looked at).
+
+    Raises:
+        ValueError: They cannot be used; the message says why and how to fix it.
+    """
+    for student in distiller.students:
+        check_weights(WHERE, student, f'student "{student.name}"')
+    x, batch = first_batch(x, y, where=WHERE)
+    if batch is None:
+        return x
+    if batch.labels is None:
+        raise unlabelled()
+    few = keras.tree.map_structure(lambda leaf: leaf[:PEEKED_EXAMPLES], batch.inputs)
+    shapes = []
+    for student, head in zip(distiller.students, distiller.heads, strict=True):
+        check_inputs(WHERE, student, batch.inputs)
+        logits = forward(student, few, head=head)[1].logits
+        check_logits(WHERE, logits, head, "student")
+        shapes.append((None, *logits.shape[1:]))
+    check_students(distiller.students)  # again: some have weights only now
+    _check_classes(WHERE, shapes)
+    if distiller.infers_hard_loss:
+        labels = batch.labels if y is None else y
+        check_labels(labels, shapes[0][-1], distiller.activation, where=WHERE)
+    return x
+
+
+def unlabelled():
+    """The error for data without labels."""
+    return invalid(
+        WHERE,
+        "labels, as the students have no teacher but each other",
+        "data without labels",
+        "Give labels; for unlabelled data use a Distiller with a trained teacher.",
+    )
+
+
+def _check_classes(where, shapes):
+    if len(set(shapes)) > 1:
+        raise invalid(
+            where,
+            "students that score the same classes",
+            f"outputs of shapes {', '.join(map(str, shapes))}",
+            "Give all a head with the same number of classes.",
+        )
