@@ -26,6 +26,8 @@ optimizer and learning rate are the same. Another seed has other images and weig
   "no KD" of its own, both trained for independent labels.
 - Added when the results were known, and compared apart from the others: losses at
   another temperature, to see whether that is why some of them did not help.
+- A loss that does not fit the data (top-k targets, where classes are few) is listed as
+  not applicable, with its message.
 - A run whose weights are not finite at the end is reported as diverged, and counts with
   the accuracy it has. Step times are of the processor, by median: indicative.
 
@@ -45,6 +47,7 @@ from _every_loss_recipes import NO_KD, NOT_APPLICABLE, RECIPES
 from _every_loss_runs import STUDENT, TEACHER, Contestant, Task
 from _every_loss_table import chosen_factor, factor_key, summary, table
 
+from keras_kd._checks import InvalidInputError
 from keras_kd._files import write_json
 from keras_kd.benchmark.latency import describe_machine
 from keras_kd.cli._console import console, progress
@@ -69,7 +72,11 @@ def main():
         overall = bar.add_task("Losses", total=len(options.losses), note="")
         for name in options.losses:
             bar.update(overall, note=name)
-            run_recipe(name, task, results, options.out, bar)
+            try:
+                run_recipe(name, task, results, options.out, bar)
+            except InvalidInputError as error:
+                results["not_applicable"][name] = str(error)
+                console.print(f"{name}: {error}", soft_wrap=True, markup=False)
             bar.update(overall, advance=1)
     finish(results, task)
     write_json(options.out, results)
@@ -140,7 +147,6 @@ def set_up_of(options):
 
 def finish(results, task):
     """Adds what follows from the runs, and what the teachers know."""
-    results["not_applicable"] = NOT_APPLICABLE
     results["parameters"] = {"student": task.network("s", STUDENT).count_params()}
     results["teachers"] = {}
     for name in results["runs"]:
@@ -162,7 +168,12 @@ def _started(out, set_up):
     """The results so far."""
     if not out.exists():
         out.parent.mkdir(parents=True, exist_ok=True)
-        return {"set_up": set_up, "seeds": [], "runs": {}}
+        return {
+            "set_up": set_up,
+            "seeds": [],
+            "not_applicable": NOT_APPLICABLE,
+            "runs": {},
+        }
     results = json.loads(out.read_text(encoding="utf-8"))
     changed = [key for key in set_up if results["set_up"].get(key) != set_up[key]]
     if changed:

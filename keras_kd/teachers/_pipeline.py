@@ -3,6 +3,7 @@
 The one module that imports Beam, which is an extra: nobody imports it unasked.
 """
 
+import contextlib
 import copy
 import hashlib
 import re
@@ -63,14 +64,15 @@ class LabelShards(beam.DoFn):
         Yields:
             The number of each.
         """
-        batches = self._labelling.batches(shards[0], shards[-1] + 1)
-        for shard in shards:
-            rows = self._labelling.rows_of(shard, batches)
-            if self._staging is None:
-                written(Path(self._folder), self._plan, shard, rows)
-            else:
-                stage(self._staging, self._plan, shard, rows)
-            yield shard
+        first, last = shards[0], shards[-1]
+        with contextlib.closing(self._labelling.batches(first, last + 1)) as batches:
+            for shard in shards:
+                rows = self._labelling.rows_of(shard, batches)
+                if self._staging is None:
+                    written(Path(self._folder), self._plan, shard, rows)
+                else:
+                    stage(self._staging, self._plan, shard, rows)
+                yield shard
 
     def _check_folder(self):
         """Raises unless this machine sees the store, and not a folder of that name."""

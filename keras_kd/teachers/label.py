@@ -1,5 +1,6 @@
 """Computes a teacher's answers once and keeps them on disk."""
 
+import contextlib
 import itertools
 from pathlib import Path
 
@@ -105,10 +106,12 @@ def _complete(labelling, folder, progress):
     done = total - _examples_of(plan, missing)
     with shown("Labelling", total=total, done=done, show=progress) as advance:
         for run in runs_of(plan, missing):
-            batches = _told(labelling.batches(run[0], run[-1] + 1), advance)
-            for shard in run:
-                rows = labelling.rows_of(shard, batches)
-                shards[shard] = written(folder, plan, shard, rows)
+            # Left open by an error, a data set that calls Python can hang the exit.
+            with contextlib.closing(labelling.batches(run[0], run[-1] + 1)) as batches:
+                told = _told(batches, advance)
+                for shard in run:
+                    rows = labelling.rows_of(shard, told)
+                    shards[shard] = written(folder, plan, shard, rows)
     _store.finish(folder, shards)
 
 
