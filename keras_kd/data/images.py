@@ -1,5 +1,6 @@
 """Sources that are read as a stream: tensorflow-datasets and folders of images."""
 
+import functools
 from pathlib import Path
 
 import tensorflow as tf
@@ -16,7 +17,8 @@ def load_tfds(name, image_size):
     keys = builder.info.supervised_keys
     label = builder.info.features[keys[1]]
     builder.download_and_prepare()
-    config = tfds.ReadConfig(add_tfds_id=True)
+    # One file after the other, so that a part of the data is a part of that order.
+    config = tfds.ReadConfig(add_tfds_id=True, interleave_cycle_length=1)
 
     def read(split):
         dataset = builder.as_dataset(split=split, read_config=config)
@@ -115,9 +117,22 @@ def _parts(sizes, take, image_size, channels=None):
         part: (part, 0, sizes[part]) for part in ("validation", "test") if part in sizes
     }
     return {
-        part: Split(_as_floats(take(*where), image_size, channels), where[2] - where[1])
-        for part, where in ranges.items()
+        part: _split(functools.partial(take, split), start, stop, image_size, channels)
+        for part, (split, start, stop) in ranges.items()
     }
+
+
+def _split(take, first, last, image_size, channels):
+    """The `Split` of the examples from number `first` to before `last` of a source."""
+    undecided = take(first, last)
+    spec = undecided.element_spec["x"]
+    if spec.dtype == tf.uint8 and image_size is None:
+        image_size = _common_size(undecided, spec)
+
+    def between(start, stop):
+        return _as_floats(take(first + start, first + stop), image_size, channels)
+
+    return Split(_as_floats(undecided, image_size, channels), last - first, between)
 
 
 def _decoded(item, root, channels):
@@ -129,10 +144,7 @@ def _decoded(item, root, channels):
 
 
 def _as_floats(dataset, image_size, channels):
-    spec = dataset.element_spec["x"]
-    is_image = spec.dtype == tf.uint8
-    if is_image and image_size is None:
-        image_size = _common_size(dataset, spec)
+    is_image = dataset.element_spec["x"].dtype == tf.uint8
 
     def convert(example):
         x = tf.cast(example["x"], tf.float32)

@@ -1,5 +1,6 @@
 """One part of a data set: train, validation or test."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,9 @@ class Split:
             same example in every run), "x" (float32, without batch axis) and "y" (int64
             scalar, the class).
         size: int, the number of examples.
+        between: function of `(start, stop)` that gives the examples from number `start`
+            to before number `stop`, as `examples` has them, and is faster than reading
+            all before. Default None: there is no such way.
 
     Example:
         >>> from keras_kd.data import load
@@ -32,6 +36,7 @@ class Split:
 
     examples: tf.data.Dataset
     size: int
+    between: Callable[[int, int], tf.data.Dataset] | None = None
 
     def __len__(self):
         return self.size
@@ -75,6 +80,20 @@ class Split:
         options = tf.data.Options()
         options.autotune.enabled = False
         return dataset.batch(batch_size).prefetch(2).with_options(options)
+
+    def part(self, start, stop):
+        """Examples that follow each other, by the fastest way that there is.
+
+        Args:
+            start: int, the number of the first, from 0.
+            stop: int > start, the number after the last.
+
+        Returns:
+            A `tf.data.Dataset` like `examples`.
+        """
+        if self.between is None:
+            return self.examples.skip(start).take(stop - start)
+        return self.between(start, stop)
 
     def arrays(self):
         """All examples in memory: `(x, y)`, NumPy, in the fixed order."""

@@ -108,7 +108,7 @@ class Labelling:
         """
         view, start, _ = self.plan.place_of(first)
         _, _, stop = self.plan.place_of(last - 1)
-        examples = self._source.examples.skip(start).take(stop - start)
+        examples = self._source.part(start, stop)
         examples = viewed(examples, self._steps, view).batch(self.plan.batch_size)
         # The autotuner delays the end of every iterator by a growing pause.
         options = tf.data.Options()

@@ -1,5 +1,6 @@
 """The data set that is labelled, or attached: examples with ids in a fixed order."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -14,10 +15,12 @@ class Source(NamedTuple):
     Attributes:
         examples: `tf.data.Dataset` of dicts with "id", "x" and, with labels, "y".
         count: int, or None if the data set does not say.
+        part: function of `(start, stop)` that gives those of `examples`.
     """
 
     examples: tf.data.Dataset
     count: int | None
+    part: Callable[[int, int], tf.data.Dataset]
 
 
 def as_source(where, dataset, *, labels):
@@ -34,9 +37,9 @@ def as_source(where, dataset, *, labels):
     Raises:
         ValueError: It is something else, or has no end or no examples.
     """
-    count = None
+    count, read = None, None
     if isinstance(dataset, Split):
-        dataset, count = dataset.examples, dataset.size
+        dataset, count, read = dataset.examples, dataset.size, dataset.part
     keys = ("id", "x", "y") if labels else ("id", "x")
     _check_elements(where, dataset, keys)
     if count is None:
@@ -48,9 +51,19 @@ def as_source(where, dataset, *, labels):
             "none" if count == 0 else "one without end",
             "Pass one that holds each example once, before repeat().",
         )
-    if set(dataset.element_spec) != set(keys):
-        dataset = dataset.map(lambda example: {key: example[key] for key in keys})
-    return Source(dataset, None if count < 0 else count)
+    if read is None:
+        read = Split(dataset, count).part
+
+    def wanted(examples):
+        if set(examples.element_spec) == set(keys):
+            return examples
+        return examples.map(lambda example: {key: example[key] for key in keys})
+
+    return Source(
+        wanted(dataset),
+        None if count < 0 else count,
+        lambda start, stop: wanted(read(start, stop)),
+    )
 
 
 def counted(source):

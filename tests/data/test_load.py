@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_datasets as tfds
 from sklearn.datasets import load_digits
 
 from keras_kd.data import load, random_crop, random_flip
@@ -151,6 +152,35 @@ def test_data_set_of_tensorflow_datasets(tiny_digits):
     assert [len(part) for part in parts(dataset)] == [85, 15, 40]
     assert_no_overlap(dataset)
     assert dataset.train.arrays()[0].max() == pytest.approx(240 / 255)
+
+
+def read(examples):
+    return list(examples.map(lambda item: (item["id"], item["x"])).as_numpy_iterator())
+
+
+@pytest.mark.parametrize("source", ["digits", "folder", "tfds"])
+def test_part_is_what_lies_there_in_the_whole(source, image_folder, tiny_digits):
+    if source == "tfds":
+        # Several files, which by default would be read alternately.
+        config = tfds.download.DownloadConfig(num_shards=4)
+        tfds.builder("tiny_digits").download_and_prepare(download_config=config)
+    places = {"folder": f"folder:{image_folder}", "tfds": "tfds:tiny_digits"}
+    dataset = load(places.get(source, source))
+    for split in parts(dataset):
+        start, stop = len(split) // 3, len(split) - 1
+        whole, part = read(split.examples), read(split.part(start, stop))
+        assert len(whole) == len(split)
+        assert [name for name, _ in part] == [name for name, _ in whole[start:stop]]
+        for (_, ours), (_, expected) in zip(part, whole[start:stop], strict=True):
+            np.testing.assert_array_equal(ours, expected)
+
+
+def test_images_before_a_part_are_not_decoded(image_folder):
+    train = load(f"folder:{image_folder}", image_size=(12, 10)).train
+    (image_folder / train.ids()[0]).write_bytes(b"no image")
+    assert len(read(train.part(1, len(train)))) == len(train) - 1
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        read(train.examples)
 
 
 def test_npz_tables_keep_their_scale_and_class_names(tmp_path):
