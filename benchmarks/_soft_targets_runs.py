@@ -193,7 +193,8 @@ class Totals:
 
 
 def _predict(model, split):
-    """A teacher's pass over the batches that `label` gives it."""
+    """A teacher's pass over the batches that `label` gives it, traced like there."""
+    model.make_predict_function(force=True)
     model.predict(split.batches(LABEL_BATCH_SIZE, labels=False), verbose=0)
 
 

@@ -11,13 +11,13 @@ read the same images (JPEG, shuffled, in batches of 64) without the autotuner.
   costs about 10 and about 20 times the student's: by arithmetic from the parts (label,
   attach, epochs), beside what cannot be avoided (`predict` once, 30 plain epochs) and
   beside Keras; then once as whole runs from the start, tracing included.
-- labelling: `label` beside `teacher.predict` on the same batches, the whole call, and
-  from the second batch on: `label` traces its graph in each call, `predict` in its
-  first, before the measurement.
+- labelling: `label` beside `teacher.predict` on the same batches, the whole call, in
+  which both trace their graph anew, and from the second batch on, without that.
 - bytes: all files of a store, beside float32 logits.
 - memory: the peak of a process that labels, or trains, at 1x and 10x the data, of
-  images that are made when they are read. "shuffled" includes the buffer of images to
-  shuffle among, which the plain student has too: it ends at half a gigabyte.
+  images that are made when they are read, with one heap of glibc. "shuffled" includes
+  the buffer of images to shuffle among, which the plain student has too: it ends at
+  half a gigabyte.
 - accuracy: of students on the test part of digits, trained alike.
 
 Run: python benchmarks/soft_targets.py [--data NAME] [--out benchmarks/results]
@@ -26,6 +26,7 @@ Run: python benchmarks/soft_targets.py [--data NAME] [--out benchmarks/results]
 import argparse
 import json
 import math
+import os
 import platform
 import statistics
 import subprocess
@@ -145,12 +146,16 @@ def memory(number, folder):
         folder: `Path` for the stores.
     """
     sizes = [number, 10 * number]
+    # Else the peak also tells into how many pieces glibc's heaps have broken.
+    environment = {**os.environ, "MALLOC_ARENA_MAX": "1"}
     peaks = {task: [] for task in TASKS}
     for size in sizes:
         for task in TASKS:
             command = [sys.executable, ROOT / "_soft_targets_memory.py"]
             command += [task, str(size), folder / f"memory_{size}"]
-            result = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+            result = subprocess.run(
+                command, env=environment, stdout=subprocess.PIPE, check=True
+            )
             peaks[task].append(int(result.stdout) / 1e6)
     return {
         "images": sizes,
@@ -199,7 +204,7 @@ def _options():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", help="see keras_kd.data.load; default: random images")
     parser.add_argument("--examples", type=int, default=4096, help="of epochs")
-    parser.add_argument("--total-examples", type=int, default=2048, help="of the rest")
+    parser.add_argument("--total-examples", type=int, default=4096, help="of the rest")
     parser.add_argument("--memory-examples", type=int, default=3000)
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--repeats", type=int, default=7)
