@@ -8,6 +8,7 @@ import tensorflow as tf
 from keras import layers
 
 import keras_kd
+from keras_kd import students
 from keras_kd.data import Split, random_crop
 from keras_kd.teachers import SoftTargets, label
 
@@ -228,14 +229,15 @@ def accuracies(seeds, epochs, folder):
         return float(np.mean(model.predict(x, verbose=0).argmax(-1) == y))
 
     keras.utils.set_random_seed(0)
-    teacher = network(train, 10, 32, 2)
+    shape = digits.input_shape
+    teacher = students.convnet(shape, 10, width=32)
     plain(train, teacher)(epochs)
     label(teacher, train, folder)
     result = {"plain": [], "stored": [], "keras": []}
     for seed in range(seeds):
         for name in result:
             keras.utils.set_random_seed(seed)
-            student = network(train, 10, 8, 1)
+            student = students.convnet(shape, 10, width=8)
             if name == "plain":
                 run = plain(train, student, seed=seed)
             elif name == "stored":

@@ -93,26 +93,40 @@ def whole_ratios(seconds):
     return result
 
 
+TITLES = {
+    "full": "epoch, all logits of 10 classes / plain",
+    "full_cropped": "epoch, the same with crops / plain",
+    f"full_of_{MANY_CLASSES}": f"epoch, all logits of {MANY_CLASSES} classes / plain",
+    f"top_10_of_{MANY_CLASSES}": f"epoch, top 10 of {MANY_CLASSES} classes / plain",
+    "teacher_forward_to_student_forward": "forward pass of teacher / student",
+    "stored_to_least": "in all / what cannot be avoided",
+    "keras_to_stored": "live with Keras / in all",
+    "label_to_predict_throughput": "throughput of label / predict",
+    "label_to_predict_throughput_from_second_batch": "the same from the second batch",
+    "label": "peak memory of labelling, 10x / 1x the data",
+    "train": "peak memory of training, 10x / 1x the data",
+    "train_shuffled": "the same, shuffled",
+    "plain_shuffled": "that of the plain student, shuffled",
+}
+
+
 def table(results):
     """The ratios as lines of Markdown, medians with minima in brackets."""
     rows = {}
     for name in results["epochs"]["median"]["stored_to_plain"]:
-        path = ("epochs", "stored_to_plain", name)
-        rows[f"epoch, {name}: stored / plain"] = _both(results, *path)
+        rows[TITLES[name]] = _both(results, "epochs", "stored_to_plain", name)
     for name in TEACHERS:
         for ratio in results["totals"]["median"][name]:
-            title = f"teacher {name}: {ratio.replace('_', ' ')}"
-            rows[title] = _both(results, "totals", name, ratio)
+            rows[f"teacher {name}: {TITLES[ratio]}"] = _both(
+                results, "totals", name, ratio
+            )
         for ratio, value in results["whole_runs"][name].items():
-            title = f"teacher {name}: {ratio.replace('_', ' ')}, a whole run"
-            rows[title] = f"{value:.3f}"
+            rows[f"teacher {name}: {TITLES[ratio]}, one whole run"] = f"{value:.3f}"
     for name, size in results["bytes"].items():
-        rows[f"{name}: float32 bytes / stored"] = f"{size['float32_to_stored']:.1f}"
+        title = f"bytes of float32 / stored, {name.replace('_', ' ')}"
+        rows[title] = f"{size['float32_to_stored']:.1f}"
     for task, ratio in results["memory"]["ten_to_one"].items():
-        rows[f"peak memory at 10x / 1x the data, {task}"] = f"{ratio:.3f}"
-    for name, values in results["accuracy"]["students"].items():
-        mean, deviation = values["mean"], values["standard_deviation"]
-        rows[f"accuracy, {name}"] = f"{mean:.4f} ± {deviation:.4f}"
+        rows[TITLES[task]] = f"{ratio:.3f}"
     return ["| what | ratio |", "|---|---|"] + [
         f"| {title} | {cell} |" for title, cell in rows.items()
     ]

@@ -1,5 +1,6 @@
 """What the README says can be run, is run or parsed; its figures are those of files."""
 
+import importlib
 import json
 import re
 import shlex
@@ -80,6 +81,19 @@ def test_speed_table_is_that_of_the_result_file():
             for ratio in ("ours_to_keras", "ours_to_student_plus_teacher")
         ]
         assert f"| {title} | {' | '.join(cells)} |" in README
+
+
+def test_table_of_soft_targets_is_that_of_the_result_file(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    table = importlib.import_module("_soft_targets_table").table
+    results = json.loads((ROOT / "benchmarks/results/soft_targets.json").read_text())
+    assert "\n".join(table(results)) in README
+    for student in ("stored", "keras", "plain"):
+        values = results["accuracy"]["students"][student]
+        mean, deviation = 100 * values["mean"], 100 * values["standard_deviation"]
+        assert f"{mean:.1f} ± {deviation:.1f} %" in README.replace("\n", " ")
+    for peak in results["memory"]["peak_mb"]["label"]:
+        assert f" {peak} " in README
 
 
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)]+)\)", README))))
