@@ -10,10 +10,14 @@ import importlib.abc
 import importlib.util
 import sys
 
-_MODULE = "keras_kd.distiller"
-_ROOMS_WITH_KERAS = tuple(
-    f"keras_kd.{room}"
-    for room in ("outputs", "data", "losses", "teachers", "students", "distiller")
+# Imports every other room that has such classes.
+_MODULE = "keras_kd.callbacks"
+_ROOMS_WITH_KERAS = (
+    _MODULE,
+    *(
+        f"keras_kd.{room}"
+        for room in ("outputs", "data", "losses", "teachers", "students", "distiller")
+    ),
 )
 
 

@@ -9,6 +9,8 @@ import keras
 import numpy as np
 import pytest
 
+from tests.distiller.workers import ended, start
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -64,6 +66,22 @@ def test_an_ensemble_is_compressed_into_a_student_better_than_most_members():
     assert max(members) < ensemble
 
 
+def test_several_workers_train_one_student(tmp_path):
+    program = ROOT / "examples" / "04_several_workers.py"
+    run(program.name, "teacher", tmp_path)
+    workers = start(program, "student", tmp_path)
+    (first, errors), (second, _) = ended(workers)
+    assert [worker.returncode for worker in workers] == [0, 0], errors
+    assert first == second
+    assert float(first.split()[-1]) > 0.9
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["student.keras"]
+
+
 def test_there_is_a_test_for_every_example():
     names = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
-    assert names == ["01_digits.py", "02_your_own_images.py", "03_ensemble.py"]
+    assert names == [
+        "01_digits.py",
+        "02_your_own_images.py",
+        "03_ensemble.py",
+        "04_several_workers.py",
+    ]

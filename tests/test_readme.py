@@ -83,6 +83,21 @@ def test_speed_table_is_that_of_the_result_file():
         assert f"| {title} | {' | '.join(cells)} |" in README
 
 
+def test_profile_is_that_of_the_result_file():
+    results = json.loads((ROOT / "benchmarks/results/step_profile.json").read_text())
+    shares = results["percent"]
+    said = ", ".join(
+        f"{shares[part]:.1f} % {name}"
+        for part, name in (
+            ("teacher", "the teacher"),
+            ("student", "the student"),
+            ("losses", "the losses"),
+            ("optimizer", "the optimizer"),
+        )
+    )
+    assert f"{said}, {shares['rest']:.1f} % all else" in README.replace("\n", " ")
+
+
 def test_table_of_soft_targets_is_that_of_the_result_file(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     table = importlib.import_module("_soft_targets_table").table

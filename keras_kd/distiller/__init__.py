@@ -7,6 +7,7 @@ from keras_kd.distiller.chains import (
 )
 from keras_kd.distiller.checkpoint import Checkpoint
 from keras_kd.distiller.distiller import Distiller
+from keras_kd.distiller.distributed import worker_folder
 from keras_kd.distiller.mutual import MutualDistiller
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "TeacherChain",
     "born_again",
     "distill_through_assistants",
+    "worker_folder",
 ]

@@ -4,6 +4,8 @@ import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
+import keras
+
 from keras_kd.distiller.chain_checks import (
     check_count,
     check_data,
@@ -263,5 +265,6 @@ def _taught(
 
 def _default_distiller(teacher, student):
     distiller = Distiller(teacher, student)
-    distiller.compile("adam", metrics=["accuracy"])
+    metrics = keras.tree.map_structure(lambda head: ["accuracy"], distiller.head)
+    distiller.compile("adam", metrics=metrics)
     return distiller

@@ -8,14 +8,15 @@ from keras import ops
 
 from keras_kd._checks import check_fraction
 from keras_kd.data import as_examples
-from keras_kd.distiller.batch import unpack
-from keras_kd.distiller.hard_loss import HardLabelCrossEntropy, check_from_logits
+from keras_kd.distiller.batch import batch_size, counted, share_here, unpack
+from keras_kd.distiller.distributed import OnSeveralWorkers, of_replica
+from keras_kd.distiller.hard_loss import check_from_logits, inferred_loss, is_inferred
 from keras_kd.distiller.logged import LogsWhatWasTold
 from keras_kd.distiller.objective import Objective
 from keras_kd.distiller.preflight import check_before_fit, require_teacher, unlabelled
 from keras_kd.distiller.saving import SavedWithoutTeacher
+from keras_kd.distiller.terms import as_losses
 from keras_kd.distiller.wiring import (
-    as_losses,
     as_teacher,
     check_student,
     connect,
@@ -23,31 +24,34 @@ from keras_kd.distiller.wiring import (
     override_for,
 )
 from keras_kd.losses import schedules
-from keras_kd.outputs import find_head, forward
+from keras_kd.outputs import find_heads, forward
 
 
 @keras.saving.register_keras_serializable(package="keras_kd")
-class Distiller(SavedWithoutTeacher, LogsWhatWasTold, keras.Model):
+class Distiller(SavedWithoutTeacher, OnSeveralWorkers, LogsWhatWasTold, keras.Model):
     """Trains a student on hard labels and on what a trained teacher answers.
 
     The loss is α · hard + (1 - α) · Σ wᵢ · softᵢ, plus the student's regularisation
-    losses. The distiller is used like any Keras model: `compile`, `fit`, `evaluate`,
-    `predict`, callbacks, `save`. The teacher is never changed, trained or saved; only a
-    `MeanTeacher` follows the student, and is saved with it.
+    losses. It is used like any Keras model. The teacher is never changed, trained or
+    saved; only a `MeanTeacher` follows the student, and is saved with it.
 
     Logged by `fit` and `evaluate`: "loss", "student_loss" (the hard one), one value for
     each distillation loss ("soft_target_loss", before weights), and the metrics of
     `compile`, which see the student's own outputs.
 
     Args:
-        teacher: a trained `keras.Model` with one output, a `Teacher`, or a list of
-            either, which are made an `Ensemble` of equal weights.
-        student: the `keras.Model` to train, with one output `(batch, num_classes)`.
+        teacher: a trained `keras.Model`, a `Teacher`, or a list of either, which are
+            made an `Ensemble` of equal weights.
+        student: the `keras.Model` to train, with outputs `(batch, ..., num_classes)`;
+            with several, the teacher has them too, by the same names or places.
         distillation_losses: one or a list of `keras_kd.losses.DistillationLoss` or
-            `keras.distillation` losses. Default: soft targets at `temperature`;
-            `SoftTargetDistillation`, or `MultiLabelDistillation` for a sigmoid head.
-        distillation_loss_weights: a number or `LearningRateSchedule` for each of them;
-            default: the weight that its authors give each (`published_weight`).
+            `keras.distillation` losses; for several outputs a dict or list with an
+            entry for each, as `compile(loss=...)` takes them. Default: soft targets at
+            `temperature`; `SoftTargetDistillation`, or `MultiLabelDistillation` for a
+            sigmoid head.
+        distillation_loss_weights: a number or `LearningRateSchedule` for each of them,
+            in the same places; default: the weight that its authors give each
+            (`published_weight`).
         alpha: float in [0, 1] or `LearningRateSchedule`: the weight of the hard labels.
             0 for unlabelled data. Default 0.1.
         temperature: float > 0 or `LearningRateSchedule`, for the default loss only.
@@ -106,7 +110,7 @@ class Distiller(SavedWithoutTeacher, LogsWhatWasTold, keras.Model):
         super().__init__(name=name, autocast=False, **kwargs)
         self.student = student
         self.from_logits = from_logits
-        self.head = find_head(
+        self.head = find_heads(
             student, from_logits=override_for(student, teacher, from_logits)
         )
         if teacher is not None:
@@ -139,7 +143,7 @@ class Distiller(SavedWithoutTeacher, LogsWhatWasTold, keras.Model):
     @property
     def infers_hard_loss(self):
         """Whether the loss on hard labels was left to be inferred."""
-        return isinstance(self.loss, HardLabelCrossEntropy)
+        return is_inferred(self.loss)
 
     def attach_teacher(self, teacher, *, teacher_preprocessing=None):
         """Gives the teacher back to a distiller that was loaded from a file.
@@ -189,12 +193,14 @@ class Distiller(SavedWithoutTeacher, LogsWhatWasTold, keras.Model):
             **kwargs: see `keras.Model.compile`.
 
         Raises:
-            ValueError: The loss's `from_logits` contradicts the student's head.
+            ValueError: The `from_logits` of a loss or metric contradicts the student's
+                head.
         """
         self._checked_data = lambda: None
         if loss is None:
-            loss = HardLabelCrossEntropy(self.objective.label_activation(self.head))
-        check_from_logits(loss, self.head)
+            loss = inferred_loss(self.head, self.objective.losses)
+        for read in (loss, kwargs.get("metrics"), kwargs.get("weighted_metrics")):
+            check_from_logits(read, self.head)
         super().compile(optimizer, loss, *args, **kwargs)
 
     def fit(self, x=None, y=None, *args, **kwargs):
@@ -225,9 +231,7 @@ class Distiller(SavedWithoutTeacher, LogsWhatWasTold, keras.Model):
             loss = self._loss(teacher, student, predictions, batch, training=True)
             scaled_loss = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled_loss, self.trainable_weights)
-        self.optimizer.apply_gradients(
-            zip(gradients, self.trainable_weights, strict=True)
-        )
+        self.optimizer.apply(gradients, self.trainable_weights)
         self._teacher.follow(self.student)
         return self.compute_metrics(
             batch.inputs, batch.labels, predictions, batch.sample_weight
@@ -277,9 +281,9 @@ class Distiller(SavedWithoutTeacher, LogsWhatWasTold, keras.Model):
         hard = None
         if batch.labels is not None:
             outputs = student.logits if self.infers_hard_loss else predictions
-            hard = replicas * self._compile_loss(
-                batch.labels, outputs, batch.sample_weight
-            )
+            hard = self._compile_loss(batch.labels, outputs, batch.sample_weight)
+            student = counted(student, batch.labels, self.loss)
+            hard *= replicas * share_here(student.mask)
         total = self.objective(
             hard=hard,
             teacher=teacher,
@@ -289,6 +293,6 @@ class Distiller(SavedWithoutTeacher, LogsWhatWasTold, keras.Model):
             step=self.optimizer.iterations,
             training=training,
         )
-        batch_size = ops.shape(student.logits)[0]
-        self._loss_tracker.update_state(total, sample_weight=batch_size)
-        return total / replicas
+        total, loss = of_replica(total, batch_size(student))
+        self._loss_tracker.update_state(total, sample_weight=batch_size(student))
+        return loss

@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_kd.data import as_examples
 from keras_kd.distiller.batch import batch_mean, unpack
+from keras_kd.distiller.distributed import OnSeveralWorkers, of_replica
 from keras_kd.distiller.hard_loss import HardLabelCrossEntropy, check_from_logits
 from keras_kd.distiller.mutual_checks import (
     check_before_fit,
@@ -24,7 +25,7 @@ from keras_kd.outputs import find_head, forward
 
 
 @keras.saving.register_keras_serializable(package="keras_kd")
-class MutualDistiller(SavedWithStudents, keras.Model):
+class MutualDistiller(SavedWithStudents, OnSeveralWorkers, keras.Model):
     """Trains several students at once, each on the labels and on the others' answers.
 
     The loss of student k is cross-entropy(y, p_k) + weight · mean over its peers l of
@@ -256,12 +257,17 @@ class MutualDistiller(SavedWithStudents, keras.Model):
             )
             peers = outputs[:number] + outputs[number + 1 :]
             divergence = sum(peer_loss(peer, own) for peer in peers) / len(peers)
-            peer = batch_mean(divergence, batch.sample_weight)
+            peer = batch_mean(divergence, batch.sample_weight, own.mask)
             total += hard + schedules.value_at(self.weight, step) * peer
-            self._hard_trackers[number].update_state(hard, sample_weight=batch_size)
-            self._peer_trackers[number].update_state(peer, sample_weight=batch_size)
+            for tracker, value in (
+                (self._hard_trackers[number], hard),
+                (self._peer_trackers[number], peer),
+            ):
+                value, _ = of_replica(value, batch_size)
+                tracker.update_state(value, sample_weight=batch_size)
+        total, loss = of_replica(total, batch_size)
         self._loss_tracker.update_state(total, sample_weight=batch_size)
-        return total / replicas
+        return loss
 
 
 def _fresh(metric):

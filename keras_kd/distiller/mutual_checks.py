@@ -115,7 +115,7 @@ def check_before_fit(distiller, x, y):
     _check_classes(WHERE, shapes)
     if distiller.infers_hard_loss:
         labels = batch.labels if y is None else y
-        check_labels(labels, shapes[0][-1], distiller.activation, where=WHERE)
+        check_labels(labels, shapes[0], distiller.activation, where=WHERE)
     return x
 
 

@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from keras_kd.distiller.batch import agreement, batch_mean
-from keras_kd.distiller.wiring import metric_names
+from keras_kd.distiller.batch import agreement, batch_mean, batch_size, part_of
+from keras_kd.distiller.terms import metric_names
 from keras_kd.losses import MultiLabelDistillation, schedules
 
 
@@ -32,15 +32,6 @@ class Objective:
         names = metric_names(losses) + ["teacher_agreement"] * teacher_agreement
         self.teacher_trackers = [keras.metrics.Mean(name) for name in names]
         self.told = []
-
-    def label_activation(self, head):
-        """How labels are read: "softmax", one class, or "sigmoid", each on its own.
-
-        Args:
-            head: the student's `Head`.
-        """
-        many = any(isinstance(loss, MultiLabelDistillation) for loss in self.losses)
-        return "sigmoid" if many or head.activation == "sigmoid" else "softmax"
 
     @property
     def needs_labels(self):
@@ -92,16 +83,23 @@ class Objective:
                     example_ids=batch.example_ids,
                     training=training,
                 )
-                value = batch_mean(values, batch.sample_weight)
+                value = batch_mean(
+                    values,
+                    part_of(batch.sample_weight, loss.output),
+                    part_of(student.mask, loss.output),
+                    where=type(loss).__name__,
+                )
                 total += (1.0 - alpha) * schedules.value_at(weight, step) * value
                 logged.append((tracker, value))
             if self.teacher_agreement:
-                same = agreement(teacher.logits, student.logits)
+                same = agreement(teacher, student)
                 logged.append((self.teacher_trackers[-1], same))
-        batch_size = ops.shape(student.logits)[0]
+        examples = batch_size(student)
         self.told = [tracker for tracker, _ in logged]
         for tracker, value in logged:
-            tracker.update_state(value, sample_weight=batch_size)
+            # A replica may have no examples, of which the mean is not a number.
+            value = ops.where(examples > 0, value, 0.0)
+            tracker.update_state(value, sample_weight=examples)
         return total
 
 

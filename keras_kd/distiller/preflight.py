@@ -1,6 +1,7 @@
 """What is checked on models and data before the first training step."""
 
 import itertools
+import math
 import types
 
 import keras
@@ -8,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_kd._checks import invalid
-from keras_kd.distiller.batch import unpack
+from keras_kd.distiller.batch import part_of, unpack
 from keras_kd.distiller.hard_loss import is_sparse
 from keras_kd.distiller.wiring import connect_to_data
 from keras_kd.outputs import check_inputs, check_logits, check_weights
@@ -44,13 +45,11 @@ def check_before_fit(distiller, x, y):
     teacher = distiller.teacher
     _check_compilation(distiller)
     teacher.check_answer(WHERE, few)
-    logits = distiller.student_outputs(few.inputs).logits
-    check_logits(WHERE, logits, distiller.head, "student")
+    student = distiller.student_outputs(few.inputs)
+    check_logits(WHERE, student.logits, distiller.head, "student")
     connect_to_data(distiller, few.inputs)
     if labels is not None and distiller.infers_hard_loss:
-        check_labels(
-            labels if y is None else y, logits.shape[-1], distiller.loss.activation
-        )
+        _check_all_labels(distiller, labels if y is None else y, student)
     return x
 
 
@@ -106,12 +105,12 @@ def first_batch(x, y, *, where=WHERE):
     return x, _parts((x, y) if all(map(len, leaves)) else None, where)
 
 
-def check_labels(labels, num_classes, activation, *, where=WHERE):
-    """Raises unless labels suit a cross-entropy over `num_classes`.
+def check_labels(labels, logits_shape, activation, *, where=WHERE):
+    """Raises unless labels suit a cross-entropy over the classes that logits score.
 
     Args:
         labels: array of class numbers, or of one row a class.
-        num_classes: int.
+        logits_shape: tuple `(batch, ..., num_classes)`, of any batch size.
         activation: "softmax" or "sigmoid", see `HardLabelCrossEntropy`.
         where: str, see `invalid`.
     """
@@ -122,18 +121,38 @@ def check_labels(labels, num_classes, activation, *, where=WHERE):
         )
     if not np.isfinite(labels).all():
         raise invalid(where, "finite labels", "NaN or inf", "Clean the labels.")
+    num_classes, sizes = logits_shape[-1], tuple(logits_shape[1:])
     one_choice = activation == "softmax" and num_classes > 1
-    if one_choice and is_sparse(labels.shape, (len(labels), num_classes)):
-        _check_class_numbers(labels, num_classes, where)
-    elif labels.size != len(labels) * num_classes:
+    is_number = one_choice and is_sparse(labels.shape, logits_shape)
+    wanted = sizes[:-1] if is_number else sizes
+    if labels.size != len(labels) * math.prod(wanted):
+        shapes = [sizes[:-1], sizes] if one_choice else [sizes]
+        shapes = " or ".join(str(("batch", *shape)) for shape in shapes)
         raise invalid(
             where,
-            f"labels of shape {'(batch,) or ' * one_choice}(batch, {num_classes})",
+            f"labels of shape {shapes}".replace("'", ""),
             labels.shape,
             "Encode the labels for the classes of the student's head.",
         )
+    if is_number:
+        _check_class_numbers(labels, num_classes, where)
     else:
         _check_rows(labels, one_choice, where)
+
+
+def _check_all_labels(distiller, labels, student):
+    """Raises unless the labels of each output suit its inferred loss."""
+    for name in student.names or [None]:
+        own = part_of(labels, name) if student.names else labels
+        if own is None:
+            raise invalid(
+                WHERE,
+                f"labels for each output, {student.names}",
+                f"none for {name!r}",
+                "Pass them by the names or places of the outputs.",
+            )
+        loss = part_of(distiller.loss, name)
+        check_labels(own, student.of(name).logits.shape, loss.activation)
 
 
 def _parts(batch, where):

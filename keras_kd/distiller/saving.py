@@ -86,6 +86,16 @@ class SavedWithoutTeacher:
         if self.built:
             self.optimizer.build(self.trainable_variables)
 
+    def export(self, filepath, *args, **kwargs):
+        """Exports the student alone, as `distiller.student.export` does.
+
+        Args:
+            filepath: str or path, where to.
+            *args: see `keras.Model.export`.
+            **kwargs: see `keras.Model.export`.
+        """
+        self.student.export(filepath, *args, **kwargs)
+
     def _check_fingerprint(self, teacher):
         expected = self._expected_fingerprint
         if expected is not None and teacher.fingerprint != expected:
@@ -126,6 +136,24 @@ class SavedWithStudents:
                 "weight": schedules.from_config(config["weight"]),
                 "temperature": schedules.from_config(config["temperature"]),
             }
+        )
+
+    def export(self, filepath, *args, **kwargs):
+        """Raises: only one of the students can be what is shipped.
+
+        Args:
+            filepath: not used.
+            *args: not used.
+            **kwargs: not used.
+
+        Raises:
+            ValueError: Always.
+        """
+        raise invalid(
+            "MutualDistiller.export",
+            "one model to export",
+            f"{len(self.students)} students",
+            "Export the one you chose: mutual.students[0].export(path).",
         )
 
     def get_compile_config(self):

@@ -2,26 +2,18 @@
 
 import keras
 
-from keras_kd._checks import InvalidInputError, check_positive, invalid, is_number
+from keras_kd._checks import InvalidInputError, invalid
 from keras_kd.distiller.proposals import propose_layers
-from keras_kd.losses import (
-    DistillationLoss,
-    KerasLossAdapter,
-    MultiLabelDistillation,
-    SoftTargetDistillation,
-    schedules,
-)
+from keras_kd.losses import KerasLossAdapter
 from keras_kd.outputs import (
     ModelOutputs,
-    find_head,
+    find_heads,
     find_layer,
     forward,
     layer_shapes,
     output_shapes,
 )
 from keras_kd.teachers import Ensemble, FrozenTeacher, Teacher
-
-DEFAULT_TEMPERATURE = 4.0
 
 
 def check_student(student):
@@ -46,13 +38,11 @@ def override_for(model, others, from_logits):
         others: another one or a list, or whatever stands in their place.
         from_logits: None, True or False, as given to `Distiller`.
     """
-    needs_it = find_head(model).activation == "unknown"
     others = others if isinstance(others, (list, tuple)) else [others]
     for_others = any(
-        isinstance(other, keras.Model) and find_head(other).activation == "unknown"
-        for other in others
+        isinstance(other, keras.Model) and _has_unknown_head(other) for other in others
     )
-    return from_logits if needs_it or not for_others else None
+    return from_logits if _has_unknown_head(model) or not for_others else None
 
 
 def as_teacher(teacher, preprocessing, from_logits, student):
@@ -65,6 +55,11 @@ def as_teacher(teacher, preprocessing, from_logits, student):
             for one in teacher
         ]
     )
+
+
+def _has_unknown_head(model):
+    heads = keras.tree.flatten(find_heads(model))
+    return any(head.activation == "unknown" for head in heads)
 
 
 def _as_one_teacher(teacher, others, preprocessing, from_logits):
@@ -82,44 +77,6 @@ def _as_one_teacher(teacher, others, preprocessing, from_logits):
             "Give the preprocessing to the teacher itself.",
         )
     return teacher
-
-
-def as_losses(losses, weights, *, temperature, student, heads):
-    """The list of distillation losses and the list of their weights.
-
-    Args:
-        losses: None, one loss or a list of them, ours or `keras.distillation`'s.
-        weights: None, or as many numbers or schedules.
-        temperature: for the default loss, None if the user gave none.
-        student: the student model.
-        heads: the `Head` of the student and, if there is one, of the teacher.
-    """
-    if losses is None:
-        losses = [_default_loss(temperature, student, heads)]
-    elif temperature is not None:
-        raise invalid(
-            "Distiller",
-            "`temperature` without `distillation_losses`, for the default loss",
-            "both",
-            "Give the temperature to the loss: SoftTargetDistillation(temperature).",
-        )
-    losses = list(losses) if isinstance(losses, (list, tuple)) else [losses]
-    losses = [_as_loss(loss) for loss in losses]
-    if weights is None:
-        weights = [loss.published_weight for loss in losses]
-    weights = list(weights) if isinstance(weights, (list, tuple)) else [weights]
-    if not losses or len(weights) != len(losses):
-        raise invalid(
-            "Distiller",
-            "at least one distillation loss, and a weight for each",
-            f"{len(losses)} losses and {len(weights)} weights",
-            "Pass as many `distillation_loss_weights` as losses.",
-        )
-    for weight in weights:
-        schedules.check_schedule(
-            "Distiller", "distillation_loss_weights", weight, _check_not_negative
-        )
-    return losses, weights
 
 
 def connect(distiller, input_shape):
@@ -161,52 +118,6 @@ def layers_of(losses, side):
     return list(dict.fromkeys(path for loss in losses for path in getattr(loss, side)))
 
 
-def metric_names(losses):
-    """A name for each loss to be logged under, such as "soft_target_2_loss"."""
-    names = ["student_loss"]  # taken by the loss on hard labels
-    for loss in losses:
-        name, number = f"{loss.name}_loss", 2
-        while name in names:
-            name, number = f"{loss.name}_{number}_loss", number + 1
-        names.append(name)
-    return names[1:]
-
-
-def _default_loss(temperature, student, heads):
-    temperature = DEFAULT_TEMPERATURE if temperature is None else temperature
-    schedules.check_schedule("Distiller", "temperature", temperature)
-    kinds = {head.activation for head in heads}
-    if kinds >= {"softmax", "sigmoid"}:
-        raise invalid(
-            "Distiller",
-            "teacher and student to have the same kind of head",
-            "one that ends in softmax and one in sigmoid",
-            "Give both the same, or choose the `distillation_losses` yourself.",
-        )
-    shape = student.output_shape if getattr(student, "outputs", None) else None
-    if "sigmoid" in kinds or (shape and shape[-1] == 1):
-        return MultiLabelDistillation(temperature)
-    return SoftTargetDistillation(temperature)
-
-
-def _as_loss(loss):
-    if isinstance(loss, DistillationLoss):
-        return loss
-    if isinstance(loss, keras.distillation.DistillationLoss):
-        return KerasLossAdapter(loss)
-    raise invalid(
-        "Distiller",
-        "`distillation_losses` from keras_kd.losses or keras.distillation",
-        repr(loss),
-        "Use SoftTargetDistillation(), or derive from DistillationLoss.",
-    )
-
-
-def _check_not_negative(where, name, value):
-    if not is_number(value) or value < 0:
-        check_positive(where, name, value)
-
-
 def _connect(distiller, inputs):
     losses, student = distiller.objective.losses, distiller.student
     teacher_layers = layers_of(losses, "teacher_layers")
@@ -220,6 +131,7 @@ def _connect(distiller, inputs):
         inputs,
     )
     for loss in losses:
+        _check_output(loss, teacher_shapes, student_shapes)
         if loss.built:
             loss.check_built_for(teacher_shapes, student_shapes)
             continue
@@ -235,6 +147,23 @@ def _connect(distiller, inputs):
                 raise
             *what, fix = error.parts
             raise invalid(*what, " ".join([fix, *proposals])) from error
+
+
+def _check_output(loss, teacher_shapes, student_shapes):
+    """Raises if a loss on logits does not say on which."""
+    is_whole = isinstance(loss, KerasLossAdapter) or loss.output is not None
+    if is_whole or loss.student_layers:
+        return
+    for role, shapes in (("teacher", teacher_shapes), ("student", student_shapes)):
+        if shapes.names:
+            raise invalid(
+                "Distiller",
+                f"the output that {type(loss).__name__} is about, as the {role} has "
+                "several",
+                "none",
+                f"Pass distillation_losses={{{shapes.names[0]!r}: ...}}, by the names "
+                "or places of the outputs.",
+            )
 
 
 def _with_layers(shapes, others):

@@ -128,6 +128,7 @@ from keras_kd.losses.logits.weighted_soft_label import (
     WeightedSoftLabelDistillation,
     weighted_soft_label_divergence,
 )
+from keras_kd.losses.on_output import OnOutput
 from keras_kd.losses.pairs import LayerPairLoss
 from keras_kd.losses.relations.congruence import (
     CongruenceDistillation,
@@ -178,6 +179,7 @@ __all__ = [
     "MultiLevelDistillation",
     "NeuronSelectivityDistillation",
     "NormalizedDistillation",
+    "OnOutput",
     "OverhaulDistillation",
     "Paraphraser",
     "PearsonDistillation",

@@ -33,6 +33,10 @@ class DistillationLoss(keras.layers.Layer, abc.ABC):
         needs_example_ids: bool, whether `call` takes `example_ids` too, the number of
             each example in its data set. `Distiller` computes such a loss in training
             only: evaluation data has other examples.
+        output: str or int, the one of several outputs that the loss is about; None for
+            a model with one output, or for all.
+        takes_positions: bool, whether the logits may be `(batch, ..., num_classes)`, a
+            decision at each pixel or token; `call` then returns `(batch, ...)`.
         temperature: number, schedule or scalar tensor at which `call` softens the
             teacher's logits, None if it takes them as they are. An ensemble is averaged
             at this temperature: see `keras_kd.teachers.Ensemble`.
@@ -50,6 +54,8 @@ class DistillationLoss(keras.layers.Layer, abc.ABC):
 
     published_weight = 1.0
     needs_example_ids = False
+    output = None
+    takes_positions = False
     temperature = None
     seed_generator = None
 
@@ -105,8 +111,9 @@ class DistillationLoss(keras.layers.Layer, abc.ABC):
             labels: the batch's labels as given to `fit`, or None.
 
         Returns:
-            Float `(batch,)`, one value per example, or a scalar where the loss is
-            defined on a batch only. `sample_weight` applies to the former.
+            Float `(batch,)`, one value per example; `(batch, ...)`, one per position,
+            to which the student's mask is applied; or a scalar where the loss is
+            defined on a batch only. `sample_weight` does not apply to the last.
         """
 
     def build_from_config(self, config):
@@ -163,8 +170,23 @@ class DistillationLoss(keras.layers.Layer, abc.ABC):
             )
 
     def check_class_counts(self, teacher_shapes, student_shapes):
-        """Raises unless teacher and student score the same classes."""
+        """Raises unless teacher and student score the same classes, once an example."""
         teacher_shape, student_shape = teacher_shapes.logits, student_shapes.logits
+        if teacher_shapes.names or student_shapes.names:
+            raise invalid(
+                type(self).__name__,
+                "models with one output, or the name of an output",
+                f"outputs {student_shapes.names or teacher_shapes.names}",
+                "Pass distillation_losses={name: loss}.",
+            )
+        if len(student_shape) != 2 and not self.takes_positions:
+            raise invalid(
+                type(self).__name__,
+                "logits of shape (batch, num_classes)",
+                f"{student_shape}",
+                "Use SoftTargetDistillation, PixelDistillation or TokenDistillation "
+                "for a decision at each position.",
+            )
         if teacher_shape[1:] != student_shape[1:]:
             raise invalid(
                 type(self).__name__,
@@ -181,7 +203,9 @@ def _paths(layers):
 def _shapes(outputs):
     """The shapes of a `ModelOutputs`, with the batch size left open."""
     return ModelOutputs(
-        (None, *outputs.logits.shape[1:]),
+        keras.tree.map_structure(
+            lambda logits: (None, *logits.shape[1:]), outputs.logits
+        ),
         {
             path: (None, *feature.shape[1:])
             for path, feature in outputs.features.items()

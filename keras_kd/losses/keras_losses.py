@@ -15,7 +15,9 @@ class KerasLossAdapter(DistillationLoss):
 
     `Distiller` wraps such losses by itself. They are given logits (and, for
     `FeatureDistillation` with layer names, features), and return one value per batch,
-    to which `sample_weight` does not apply.
+    to which `sample_weight` does not apply. Under a distribution strategy they are what
+    they are on one device, whether they name a loss, or hold a `keras.losses.Loss`
+    (which divides by the replicas) in an attribute, alone or in a structure.
 
     Args:
         loss: a `keras.distillation.DistillationLoss`.
@@ -26,7 +28,8 @@ class KerasLossAdapter(DistillationLoss):
 
     Reference:
         https://keras.io/api/distillation/.
-        Departures: none; what the loss computes is Keras's.
+        Departures: none on one device; on several Keras's counts a loss given by name
+        once per replica.
 
     Example:
         >>> kl = keras.losses.KLDivergence()
@@ -57,13 +60,15 @@ class KerasLossAdapter(DistillationLoss):
             )
         ]
         try:
-            self.loss.compute_loss(*(ops.zeros([n or 2 for n in s]) for s in shapes))
+            self.loss.compute_loss(*map(_zeros, shapes))
         except Exception as error:
             raise invalid(
                 type(self.loss).__name__,
                 f"outputs of the student like the teacher's, {shapes[0]}",
                 shapes[1],
-                "Name layers of the same shape.",
+                "Name layers of the same shape."
+                if self.teacher_layers or not student_shapes.names
+                else "Give it a loss for each output, in a dict or list like them.",
             ) from error
 
     def call(self, teacher, student, labels=None):
@@ -71,7 +76,7 @@ class KerasLossAdapter(DistillationLoss):
         teacher_output = _chosen(teacher, self.teacher_layers)
         student_output = _chosen(student, self.student_layers)
         self.loss.validate_outputs(teacher_output, student_output)
-        return self.loss.compute_loss(teacher_output, student_output)
+        return _undivided(self.loss).compute_loss(teacher_output, student_output)
 
     def get_config(self):
         """See `DistillationLoss.get_config`."""
@@ -89,8 +94,55 @@ def _named(layer_name):
     return () if layer_name is None else (layer_name,)
 
 
+def _zeros(shapes):
+    return keras.tree.map_shape_structure(
+        lambda shape: ops.zeros([size or 2 for size in shape]), shapes
+    )
+
+
 def _chosen(outputs, layers):
     return outputs.features[layers[0]] if layers else outputs.logits
+
+
+def _undivided(distillation_loss):
+    """A copy in which Keras's losses leave it to `Distiller` to divide by replicas."""
+    # Keras tells nobody what it divides by, but a loss of 1 shows it.
+    share = keras.losses.MeanAbsoluteError()(ops.zeros((1, 1)), ops.ones((1, 1)))
+    copied = _copy(distillation_loss)
+    for name, value in vars(distillation_loss).items():
+        leaves = keras.tree.flatten(value)
+        if any(isinstance(leaf, keras.losses.Loss) for leaf in leaves):
+            parts = [_multiplied(leaf, 1.0 / share) for leaf in leaves]
+            vars(copied)[name] = keras.tree.pack_sequence_as(value, parts)
+    return copied
+
+
+def _multiplied(loss, factor):
+    # A mean Keras divides by the replicas; a sum is that of a replica's part of the
+    # batch; where there is nothing to reduce, the value stays as it is.
+    if not isinstance(loss, keras.losses.Loss) or loss.reduction in (None, "none"):
+        return loss
+    copied = _copy(loss)
+
+    def call(y_true, y_pred):
+        values = loss.call(y_true, y_pred)
+        if not len(values.shape):
+            return values
+        multiplied = values * ops.cast(factor, values.dtype)
+        mask = getattr(values, "_keras_mask", None)
+        if mask is not None:
+            multiplied._keras_mask = mask
+        return multiplied
+
+    copied.call = call
+    return copied
+
+
+def _copy(instance):
+    # Not by `copy`: Keras copies a loss by way of its config, which may not know it.
+    copied = object.__new__(type(instance))
+    vars(copied).update(vars(instance))
+    return copied
 
 
 def _warn_of_unsoftened_divergence(loss):

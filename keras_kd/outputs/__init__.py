@@ -3,7 +3,7 @@
 from keras_kd.outputs.checks import check_inputs, check_logits, check_weights
 from keras_kd.outputs.ensemble import EnsembleOutputs, mean_of_probabilities
 from keras_kd.outputs.forward import ModelOutputs, forward, logits_of
-from keras_kd.outputs.heads import Head, find_head
+from keras_kd.outputs.heads import Head, find_head, find_heads
 from keras_kd.outputs.layers import find_layer, layer_paths
 from keras_kd.outputs.shapes import layer_shapes, output_shapes
 
@@ -15,6 +15,7 @@ __all__ = [
     "check_logits",
     "check_weights",
     "find_head",
+    "find_heads",
     "find_layer",
     "forward",
     "layer_paths",

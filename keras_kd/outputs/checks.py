@@ -36,8 +36,9 @@ def check_logits(where, logits, head, role):
 
     Args:
         where: str, see `invalid`.
-        logits: `(batch, num_classes)`.
-        head: the model's `Head`; only an unrecognised one can be wrong about logits.
+        logits: `(batch, ..., num_classes)`, or a structure of them.
+        head: the model's `Head`, or a structure of them; only an unrecognised one can
+            be wrong about logits.
         role: "teacher" or "student".
 
     Raises:
@@ -47,7 +48,13 @@ def check_logits(where, logits, head, role):
         >>> from keras_kd.outputs import Head
         >>> check_logits("here", [[2.0, -1.0]], Head("unknown"), "teacher")
     """
-    values = keras.ops.convert_to_numpy(logits)
+    heads, outputs = keras.tree.flatten(head), keras.tree.flatten(logits)
+    heads = heads * len(outputs) if len(heads) == 1 else heads
+    for one, its_head in zip(outputs, heads, strict=True):
+        _check_output(where, keras.ops.convert_to_numpy(one), its_head, role)
+
+
+def _check_output(where, values, head, role):
     if not np.isfinite(values).all():
         raise invalid(
             where,

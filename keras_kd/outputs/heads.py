@@ -60,7 +60,55 @@ def find_head(model, *, from_logits=None):
         >>> find_head(keras.Sequential(layers)).activation
         'softmax'
     """
-    recognised = _recognise(_last_layer(model))
+    if len(getattr(model, "outputs", None) or [None]) != 1:
+        raise invalid(
+            f'model "{model.name}"',
+            "one output, the class scores",
+            f"{len(model.outputs)} outputs",
+            "Wrap it in a model that returns the output to distil.",
+        )
+    return _decided(model, 0, from_logits)
+
+
+def find_heads(model, *, from_logits=None):
+    """Recognises the activation that ends each output of a model.
+
+    Args:
+        model: a Keras model with any number of outputs.
+        from_logits: see `find_head`; for all heads that are not recognised.
+
+    Returns:
+        A `Head`; for a model that has several outputs, or one in a dict, the same
+        structure of them. A subclassed model does not say: it has one, unknown.
+
+    Raises:
+        ValueError: See `find_head`.
+
+    Example:
+        >>> inputs, dense = keras.Input((4,)), keras.layers.Dense
+        >>> outputs = {"a": dense(3)(inputs), "b": dense(1, "sigmoid")(inputs)}
+        >>> heads = find_heads(keras.Model(inputs, outputs))
+        >>> heads["a"].activation, heads["b"].activation
+        ('linear', 'sigmoid')
+    """
+    if isinstance(model, keras.Sequential) or not getattr(model, "outputs", None):
+        return find_head(model, from_logits=from_logits)
+    if isinstance(model.output, (list, tuple)) and len(model.outputs) == 1:
+        # Keras takes a single output out of its list.
+        return find_head(model, from_logits=from_logits)
+    heads = [_decided(model, n, from_logits) for n in range(len(model.outputs))]
+    layers = [head.layer for head in heads if head.layer is not None]
+    # Of a layer that makes several outputs it cannot be told which run made which.
+    heads = [
+        Head(head.activation) if layers.count(head.layer) > 1 else head
+        for head in heads
+    ]
+    return keras.tree.pack_sequence_as(model.output, heads)
+
+
+def _decided(model, number, from_logits):
+    """The head of one output, recognised or as the user said."""
+    recognised = _recognise(_last_layer(model, number))
     if from_logits is None:
         return recognised
     if recognised.activation != "unknown":
@@ -75,27 +123,21 @@ def find_head(model, *, from_logits=None):
         return recognised
     if from_logits:
         return Head("linear")
-    shape = getattr(model, "output_shape", None)
-    one_unit = isinstance(shape, tuple) and shape[-1] == 1
+    outputs = getattr(model, "outputs", None)
+    one_unit = bool(outputs) and outputs[number].shape[-1] == 1
     return Head("sigmoid" if one_unit else "softmax")
 
 
-def _last_layer(model):
-    """The layer that makes the output, inside nested models; None if unknown."""
+def _last_layer(model, number):
+    """The layer that makes an output, inside nested models; None if unknown."""
     if isinstance(model, keras.Sequential):
-        return _last_layer(model.layers[-1]) if model.layers else None
+        return _last_layer(model.layers[-1], number) if model.layers else None
     outputs = getattr(model, "outputs", None)
     if not outputs:
         return None if isinstance(model, keras.Model) else model
-    if len(outputs) != 1:
-        raise invalid(
-            f'model "{model.name}"',
-            "one output, the class scores",
-            f"{len(outputs)} outputs",
-            "Wrap it in a model that returns the output to distil.",
-        )
-    last = outputs[0]._keras_history.operation
-    return last if last is model else _last_layer(last)
+    history = outputs[number]._keras_history
+    last = history.operation
+    return last if last is model else _last_layer(last, history.tensor_index)
 
 
 def _recognise(layer):

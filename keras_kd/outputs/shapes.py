@@ -26,7 +26,8 @@ def output_shapes(function, inputs):
         (None, 3)
     """
     specs = _specs(function, inputs)
-    return ModelOutputs(tuple(specs.logits.shape), _shapes(specs.features))
+    logits = keras.tree.map_structure(lambda spec: tuple(spec.shape), specs.logits)
+    return ModelOutputs(logits, _shapes(specs.features))
 
 
 def layer_shapes(model, inputs, *, preprocessing=None):

@@ -17,7 +17,7 @@ from keras_kd.data.augment import augmented
 from keras_kd.data.hashes import view_seed
 from keras_kd.data.split import check_images
 from keras_kd.teachers._store import WHERE
-from keras_kd.teachers.base import Teacher
+from keras_kd.teachers.base import Teacher, check_one_output
 from keras_kd.teachers.ensemble import Ensemble
 from keras_kd.teachers.frozen import FrozenTeacher
 
@@ -56,10 +56,11 @@ def check_plain(dtype, views, batch_size, temperature):
 def as_teacher(teacher):
     """A `Teacher` that answers inputs, of what the user passed."""
     if isinstance(teacher, keras.Model):
-        return FrozenTeacher(teacher)
+        teacher = FrozenTeacher(teacher)
     if isinstance(teacher, (list, tuple)):
         return Ensemble(teacher)
     if isinstance(teacher, Teacher) and teacher.can_answer(Examples(())):
+        check_one_output(WHERE, teacher)
         return teacher
     raise invalid(
         WHERE,

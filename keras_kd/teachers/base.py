@@ -3,7 +3,7 @@
 import abc
 
 from keras_kd._checks import invalid
-from keras_kd.outputs import check_logits, output_shapes
+from keras_kd.outputs import Head, ModelOutputs, check_logits, output_shapes
 
 
 class Teacher(abc.ABC):
@@ -29,7 +29,7 @@ class Teacher(abc.ABC):
 
         Returns:
             `ModelOutputs`, float32; `EnsembleOutputs` of an ensemble that averages
-            probabilities.
+            probabilities. Of a model with several outputs, logits are a structure.
         """
 
     def answer(self, examples, *, layers=()):
@@ -81,7 +81,7 @@ class Teacher(abc.ABC):
     @property
     @abc.abstractmethod
     def head(self):
-        """The `Head` from which its logits are taken."""
+        """The `Head` from which its logits are taken; of several, a structure."""
 
     @property
     @abc.abstractmethod
@@ -132,6 +132,22 @@ class Teacher(abc.ABC):
             teacher without layers.
         """
         return {}
+
+
+def check_one_output(where, teacher):
+    """Raises unless a teacher has one output, the class scores.
+
+    Args:
+        where: str, see `invalid`.
+        teacher: a `Teacher`.
+    """
+    if not isinstance(teacher.head, Head):
+        raise invalid(
+            where,
+            "a teacher with one output, the class scores",
+            f"one with {ModelOutputs(teacher.head).names}",
+            "Wrap it in a model that returns the output to distil.",
+        )
 
 
 def check_input_shapes(where, theirs, student):

@@ -18,7 +18,7 @@ from keras_kd.outputs import (
     ModelOutputs,
     mean_of_probabilities,
 )
-from keras_kd.teachers.base import Teacher
+from keras_kd.teachers.base import Teacher, check_one_output
 from keras_kd.teachers.frozen import FrozenTeacher
 
 AVERAGES = ("probabilities", "logits")
@@ -205,7 +205,7 @@ def _logits_of(member, inputs):
 
 def _as_member(model):
     if isinstance(model, keras.Model):
-        return FrozenTeacher(model)
+        model = FrozenTeacher(model)
     if isinstance(model, Ensemble):
         raise invalid(
             "Ensemble",
@@ -217,6 +217,7 @@ def _as_member(model):
     # a batch holds one kind.
     usable = isinstance(model, Teacher) and model.state is None
     if usable and model.can_answer(Examples(())):
+        check_one_output("Ensemble", model)
         return model
     raise invalid(
         "Ensemble",

@@ -8,8 +8,10 @@ import numpy as np
 
 from keras_kd._checks import invalid
 from keras_kd.outputs import (
+    Head,
+    ModelOutputs,
     check_weights,
-    find_head,
+    find_heads,
     find_layer,
     forward,
     layer_shapes,
@@ -25,7 +27,7 @@ class FrozenTeacher(Teacher):
     `Distiller(model, student)` makes one; make it yourself to say more.
 
     Args:
-        model: a built Keras model with one output.
+        model: a built Keras model; with several outputs for a `Distiller` only.
         preprocessing: function from a batch of the student's inputs to the model's, in
             `keras.ops` or TensorFlow; for a teacher with another image size, say.
         from_logits: whether the model's outputs are logits; None to recognise it.
@@ -34,7 +36,7 @@ class FrozenTeacher(Teacher):
         model: the Keras model, as it was given.
 
     Raises:
-        ValueError: The model is not a built Keras model with one output.
+        ValueError: The model is not a built Keras model.
 
     Example:
         >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
@@ -62,7 +64,7 @@ class FrozenTeacher(Teacher):
             )
         self.model = model
         self._preprocessing = preprocessing
-        self._head = find_head(model, from_logits=from_logits)
+        self._head = find_heads(model, from_logits=from_logits)
 
     @property
     def head(self):
@@ -74,20 +76,25 @@ class FrozenTeacher(Teacher):
         """See `Teacher`; None for a model that does not say what it gives."""
         # Without `outputs` Keras may raise, or run the model, to know the shape.
         known = getattr(self.model, "outputs", None)
-        return self.model.output_shape[-1] if known else None
+        is_one = known and isinstance(self._head, Head)
+        return self.model.output_shape[-1] if is_one else None
 
     def __call__(self, inputs, *, layers=()):
         """See `Teacher`."""
         if self._preprocessing is not None:
             inputs = self._preprocessing(inputs)
         _, outputs = forward(self.model, inputs, head=self._head, layers=layers)
-        return keras.tree.map_structure(keras.ops.stop_gradient, outputs)
+        # What counts is for the student's mask to say.
+        constants = outputs.logits, outputs.features
+        constants = keras.tree.map_structure(keras.ops.stop_gradient, constants)
+        return ModelOutputs(*constants)
 
     @property
     def fingerprint(self):
         """SHA-256 over architecture and weights, hexadecimal; names do not count."""
         digest = hashlib.sha256(architecture(self.model).encode())
-        digest.update(f"{self._head.activation}{self._preprocessing is None}".encode())
+        heads = "".join(head.activation for head in keras.tree.flatten(self._head))
+        digest.update(f"{heads}{self._preprocessing is None}".encode())
         for weight in self.model.weights:
             value = np.ascontiguousarray(keras.ops.convert_to_numpy(weight))
             digest.update(f"{value.shape}{value.dtype}".encode())

@@ -180,6 +180,17 @@ def test_loss_on_probabilities_for_a_head_of_logits(teacher, student, loss):
         keras_kd.Distiller(teacher, student).compile("sgd", loss=loss)
 
 
+@pytest.mark.parametrize(
+    "metric",
+    ["sparse_categorical_crossentropy", keras.metrics.SparseCategoricalCrossentropy()],
+    ids=["name", "object"],
+)
+def test_metric_on_probabilities_for_a_head_of_logits(teacher, student, metric):
+    distiller = keras_kd.Distiller(teacher, student)
+    with pytest.raises(ValueError, match="from_logits=True"):
+        distiller.compile("adam", metrics=["accuracy", "acc", metric])
+
+
 def test_loss_on_logits_for_a_softmax_head(teacher, make_model):
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)
     with pytest.raises(ValueError, match=r"from_logits=False.*softmax"):

@@ -180,16 +180,38 @@ def test_two_replicas_take_the_step_of_one(make_model, teacher, arrays, two_repl
     assert two_logs["loss"] == pytest.approx(one_logs["loss"], rel=1e-4)
 
 
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_mixed_precision_student_learns_from_a_float32_teacher(
-    teacher, make_model, arrays
+    teacher, make_model, arrays, policy
 ):
-    keras.config.set_dtype_policy("mixed_float16")
+    keras.config.set_dtype_policy(policy)
     try:
         student = make_model(16)
     finally:
         keras.config.set_dtype_policy("float32")
     distiller = keras_kd.Distiller(teacher, student)
     distiller.compile(keras.optimizers.Adam(0.01))
-    assert isinstance(distiller.optimizer, keras.optimizers.LossScaleOptimizer)
+    is_scaled = isinstance(distiller.optimizer, keras.optimizers.LossScaleOptimizer)
+    assert is_scaled == (policy == "mixed_float16")
     history = distiller.fit(*arrays, epochs=4, verbose=0).history
     assert history["loss"][-1] < 0.8 * history["loss"][0]
+
+
+def test_float32_student_learns_from_a_mixed_precision_teacher(
+    teacher, make_model, arrays
+):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        narrow = make_model(32)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    narrow.set_weights(teacher.get_weights())
+    logged = []
+    for model in (teacher, narrow):
+        keras.utils.set_random_seed(0)
+        distiller = keras_kd.Distiller(model, make_model(8))
+        distiller.compile(keras.optimizers.Adam(0.01))
+        history = distiller.fit(*arrays, epochs=2, shuffle=False, verbose=0).history
+        logged.append(history["loss"])
+    # bfloat16 keeps 8 bits of each number.
+    np.testing.assert_allclose(*logged, rtol=0.05)

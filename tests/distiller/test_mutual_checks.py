@@ -89,6 +89,11 @@ def test_data_that_cannot_be_used(students, arrays):
         compiled(students).evaluate(x, verbose=0)
 
 
+def test_export_asks_for_one_student(students, tmp_path):
+    with pytest.raises(ValueError, match=r"students\[0\].export"):
+        keras_kd.MutualDistiller(students).export(tmp_path / "model")
+
+
 def test_nan_weights(students, arrays):
     students[1].get_layer("scores").bias.assign(np.full(10, np.nan))
     with pytest.raises(ValueError, match="finite weights in the student"):

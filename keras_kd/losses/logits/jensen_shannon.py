@@ -89,6 +89,8 @@ class JensenShannonDistillation(DistillationLoss):
         0.09
     """
 
+    takes_positions = True
+
     def __init__(self, beta=0.5, temperature=1.0, *, name=None):
         super().__init__(name=name)
         check_fraction("JensenShannonDistillation", "beta", beta)
@@ -103,7 +105,7 @@ class JensenShannonDistillation(DistillationLoss):
         check_several_classes("JensenShannonDistillation", student_shapes)
 
     def call(self, teacher, student, labels=None):
-        """See `DistillationLoss.call`; `(batch,)`."""
+        """See `DistillationLoss.call`; `(batch, ...)`."""
         return jensen_shannon_divergence(
             teacher.logits,
             student.logits,

@@ -57,6 +57,8 @@ class LogitRegressionDistillation(DistillationLoss):
         2.0
     """
 
+    takes_positions = True
+
     def __init__(self, *, name=None):
         super().__init__(name=name)
 
@@ -65,5 +67,5 @@ class LogitRegressionDistillation(DistillationLoss):
         self.check_class_counts(teacher_shapes, student_shapes)
 
     def call(self, teacher, student, labels=None):
-        """See `DistillationLoss.call`; `(batch,)`."""
+        """See `DistillationLoss.call`; `(batch, ...)`."""
         return logit_regression_divergence(teacher.logits, student.logits)

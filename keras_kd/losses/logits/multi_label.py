@@ -76,6 +76,8 @@ class MultiLabelDistillation(DistillationLoss):
         0.12
     """
 
+    takes_positions = True
+
     def __init__(self, temperature=1.0, *, name=None):
         super().__init__(name=name)
         schedules.check_schedule("MultiLabelDistillation", "temperature", temperature)
@@ -86,7 +88,7 @@ class MultiLabelDistillation(DistillationLoss):
         self.check_class_counts(teacher_shapes, student_shapes)
 
     def call(self, teacher, student, labels=None):
-        """See `DistillationLoss.call`; `(batch,)`."""
+        """See `DistillationLoss.call`; `(batch, ...)`."""
         return multi_label_divergence(
             teacher.logits,
             student.logits,

@@ -18,6 +18,7 @@ def pixel_divergence(
     temperature=1.0,
     divergence="kl",
     ignored_label=None,
+    mask=None,
 ):
     """Divergence of the student's classes from the teacher's, mean over the pixels.
 
@@ -31,6 +32,7 @@ def pixel_divergence(
         divergence: "kl", or "cross_entropy", which adds the teacher's entropy.
         ignored_label: int, pixels of this label do not count, 255 as a rule; None
             counts all.
+        mask: bool `(batch, height, width)`, pixels that count; None for all.
 
     Returns:
         Float32 `(batch,)`, scaled by temperature², whose mean over the batch is the
@@ -59,9 +61,13 @@ def pixel_divergence(
     values = soft_target_divergence(
         teacher_logits, student_logits, temperature=temperature, divergence=divergence
     )
-    if ignored_label is None:
+    kept = None if mask is None else ops.cast(mask, "bool")
+    if ignored_label is not None:
+        has_label = _kept(labels, values, ignored_label)
+        kept = has_label if kept is None else ops.logical_and(kept, has_label)
+    if kept is None:
         return ops.mean(values, axis=(1, 2))
-    return mean_over_kept(values, _kept(labels, values, ignored_label))
+    return mean_over_kept(values, kept)
 
 
 @keras.saving.register_keras_serializable(package="keras_kd")
@@ -142,6 +148,7 @@ class PixelDistillation(DistillationLoss):
             temperature=schedules.value_at(self.temperature, self.iterations),
             divergence=self.divergence,
             ignored_label=self.ignored_label,
+            mask=student.mask,
         )
 
     def get_config(self):

@@ -85,6 +85,8 @@ class SoftTargetDistillation(DistillationLoss):
         0.444
     """
 
+    takes_positions = True
+
     def __init__(self, temperature=4.0, divergence="kl", *, name=None):
         super().__init__(name=name)
         schedules.check_schedule("SoftTargetDistillation", "temperature", temperature)
@@ -104,7 +106,7 @@ class SoftTargetDistillation(DistillationLoss):
             )
 
     def call(self, teacher, student, labels=None):
-        """See `DistillationLoss.call`; `(batch,)`."""
+        """See `DistillationLoss.call`; `(batch, ...)`."""
         return soft_target_divergence(
             teacher.logits,
             student.logits,

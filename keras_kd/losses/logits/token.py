@@ -80,6 +80,7 @@ def token_divergence(
     temperature=1.0,
     padding_label=None,
     num_tokens=None,
+    mask=None,
 ):
     """Divergence of the student's next token from the teacher's, where labels count.
 
@@ -93,6 +94,7 @@ def token_divergence(
         padding_label: int, a label that is left out as well; None for no other.
         num_tokens: number > 0 that the sum is divided by, as for accumulated gradients;
             None for the number of positions kept.
+        mask: bool `(batch, length)`, positions that count; None for all.
 
     Returns:
         Float32 `(batch,)`, scaled by temperature², whose mean over the batch is the
@@ -115,10 +117,12 @@ def token_divergence(
         teacher_logits, student_logits, temperature=temperature
     )
     kept = ops.ones_like(values, dtype="bool")
+    if mask is not None:
+        kept = ops.cast(mask, "bool")
     if labels is not None:
         fix = "Give one integer per position, -100 where it is to be left out."
         labels = positions_like(labels, values, "TokenDistillation", fix)
-        kept = labels >= 0
+        kept = ops.logical_and(kept, labels >= 0)
     if labels is not None and padding_label is not None:
         kept = ops.logical_and(kept, ops.not_equal(labels, padding_label))
     return mean_over_kept(values, kept, total=num_tokens)
@@ -190,6 +194,7 @@ class TokenDistillation(DistillationLoss):
             labels,
             temperature=schedules.value_at(self.temperature, self.iterations),
             padding_label=self.padding_label,
+            mask=student.mask,
         )
 
     def get_config(self):
