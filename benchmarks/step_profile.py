@@ -27,7 +27,7 @@ PARTS = {
     "teacher": ("teacher/", "teacher_"),
     "student": ("student/", "student_", "gradient_tape/student", "AddN"),
     "losses": (*OF_LOSSES, *(f"gradient_tape/{name}" for name in OF_LOSSES)),
-    "optimizer": ("adam/",),
+    "optimizer": ("adam/", "adam_"),
 }
 MOST_NAMED = 10
 

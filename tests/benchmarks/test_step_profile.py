@@ -3,6 +3,7 @@
 import importlib
 from pathlib import Path
 
+import keras
 import pytest
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
@@ -23,6 +24,7 @@ def profile(monkeypatch):
         ("gradient_tape/feature_1/Mul:Mul", "losses"),
         ("compile_loss/student_loss/Sum:Sum", "losses"),
         ("adam/Sqrt_3:Sqrt", "optimizer"),
+        ("adam_7/Sqrt_3:Sqrt", "optimizer"),
         ("ArgMax:ArgMax", "rest"),
     ],
 )
@@ -45,6 +47,8 @@ def test_frame_is_no_operation(profile, name):
 
 
 def test_a_real_step_is_recorded_and_its_shares_are_of_the_whole(profile, monkeypatch):
+    for _ in range(2):  # Keras numbers the names of what comes later
+        keras.optimizers.Adam()
     network = profile.network
     monkeypatch.setattr(profile, "network", lambda _, __, name: network(2, 1, name))
     result = profile.summary(profile.step_operations())

@@ -12,7 +12,7 @@ from keras import layers
 
 import keras_kd
 from keras_kd.losses import HintDistillation, SoftTargetDistillation
-from tests.distiller.worker_program import KillSelf
+from tests.distiller.kill_self import KillSelf
 
 NEVER = 0
 EPOCHS = 4

@@ -1,7 +1,5 @@
 """A chain as a program of its own, so that it can be killed: see test_chain_kills."""
 
-import os
-import signal
 import sys
 
 import keras
@@ -10,19 +8,7 @@ from keras import layers
 
 import keras_kd
 from keras_kd.distiller import born_again, distill_through_assistants
-
-
-class KillSelf(keras.callbacks.Callback):
-    """SIGKILL after so many batches of this process."""
-
-    def __init__(self, batches):
-        super().__init__()
-        self.left = batches
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.left -= 1
-        if self.left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+from tests.distiller.kill_self import KillSelf
 
 
 def make_model(units=8):

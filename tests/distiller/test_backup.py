@@ -22,7 +22,7 @@ def run(folder, batches_to_live):
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=240,
     )
     assert result.returncode == (-signal.SIGKILL if batches_to_live else 0), (
         result.stderr

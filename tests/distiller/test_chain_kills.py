@@ -1,5 +1,6 @@
 """A chain that is killed and run again ends like one that was not."""
 
+import os
 import random
 import shutil
 import signal
@@ -25,6 +26,7 @@ def start(kind, folder, batches_to_live):
             folder / "weights.npz",
             str(batches_to_live),
         ],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
         stderr=subprocess.PIPE,
         text=True,
     )

@@ -45,6 +45,19 @@ def test_networks_of_keras_applications():
     np.testing.assert_allclose(probabilities.sum(-1), 1, rtol=1e-5)
 
 
+def transformer(width):
+    """The settings of a small backbone."""
+    return {
+        "vocabulary_size": VOCABULARY,
+        "num_layers": 1,
+        "num_heads": 2,
+        "hidden_dim": width,
+        "intermediate_dim": 2 * width,
+        "max_sequence_length": 10,
+        "dropout": 0.0,
+    }
+
+
 @pytest.fixture
 def texts():
     """Token ids and where they are no padding, a batch of 12 texts of up to 10."""
@@ -63,15 +76,7 @@ def test_text_classifiers_of_keras_hub(texts):
     }
 
     def make(width):
-        backbone = keras_hub.models.BertBackbone(
-            vocabulary_size=VOCABULARY,
-            num_layers=1,
-            num_heads=2,
-            hidden_dim=width,
-            intermediate_dim=2 * width,
-            max_sequence_length=10,
-            dropout=0.0,
-        )
+        backbone = keras_hub.models.BertBackbone(**transformer(width))
         return keras_hub.models.BertTextClassifier(
             backbone, num_classes=3, preprocessor=None, dropout=0.0
         )
@@ -89,15 +94,7 @@ def test_language_models_of_keras_hub(texts):
     weight = (is_token[:, 1:]).astype("float32")
 
     def make(width):
-        backbone = keras_hub.models.GPT2Backbone(
-            vocabulary_size=VOCABULARY,
-            num_layers=1,
-            num_heads=2,
-            hidden_dim=width,
-            intermediate_dim=2 * width,
-            max_sequence_length=10,
-            dropout=0.0,
-        )
+        backbone = keras_hub.models.GPT2Backbone(**transformer(width))
         return keras_hub.models.GPT2CausalLM(backbone, preprocessor=None)
 
     distiller = keras_kd.Distiller(make(16), make(8), from_logits=True)

@@ -4,8 +4,6 @@ Run: python worker_program.py FOLDER SCENARIO ..., with TF_CONFIG.
 """
 
 import json
-import os
-import signal
 import sys
 from pathlib import Path
 
@@ -16,25 +14,13 @@ from keras import layers
 
 import keras_kd
 from keras_kd.distiller import MutualDistiller, worker_folder
+from tests.distiller.kill_self import KillSelf
 
 SEED = 3
 BATCH = 32
 # The last batch has one example: one of two workers gets none.
 EXAMPLES = 5 * BATCH + 1
 EPOCHS = 3
-
-
-class KillSelf(keras.callbacks.Callback):
-    """SIGKILL after so many batches of this process."""
-
-    def __init__(self, batches):
-        super().__init__()
-        self.left = batches
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.left -= 1
-        if self.left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def digits():

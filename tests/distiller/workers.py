@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-LIMIT_S = 120
+LIMIT_S = 240
 
 
 def start(program, *arguments):
