@@ -23,10 +23,31 @@ class InvalidInputError(ValueError):
 class ConversionError(RuntimeError):
     """TensorFlow's converter failed or crashed; the message has its last words.
 
+    Attributes:
+        printed: str, all that the converter wrote.
+
     Example:
         >>> issubclass(ConversionError, RuntimeError)
         True
     """
+
+    printed = ""
+
+
+class AccuracyTooLowError(RuntimeError):
+    """A .tflite file is less accurate than was asked for.
+
+    Attributes:
+        verification: the `keras_kd.export.Verification`, with all that was measured.
+
+    Example:
+        >>> issubclass(AccuracyTooLowError, RuntimeError)
+        True
+    """
+
+    def __init__(self, message, verification=None):
+        super().__init__(message)
+        self.verification = verification
 
 
 def invalid(where, expected, got, fix):

@@ -9,6 +9,11 @@ from pathlib import Path
 
 from keras_kd._checks import invalid
 
+try:
+    import fcntl
+except ImportError:  # Windows, where folders cannot be locked
+    fcntl = None
+
 
 @contextlib.contextmanager
 def written_whole(*paths):
@@ -16,7 +21,8 @@ def written_whole(*paths):
 
     The temporary files lie in the folder of their final ones, so that the rename is
     atomic. On any exception, a keyboard interrupt too, they are removed and the final
-    paths keep what they had.
+    paths keep what they had. Of several processes that write the same files, one wins:
+    files of one folder that belong together stay together.
 
     Args:
         *paths: `str` or `Path`, the final names, whose folders exist.
@@ -34,12 +40,27 @@ def written_whole(*paths):
             os.close(handle)
             temporary.append(Path(name))
         yield temporary
-        for source, final in zip(temporary, finals, strict=True):
-            source.chmod(0o666 & ~_umask())
-            source.replace(final)
+        with _renaming_alone(finals):
+            for source, final in zip(temporary, finals, strict=True):
+                source.chmod(0o666 & ~_umask())
+                source.replace(final)
     finally:
         for path in temporary:
             path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _renaming_alone(finals):
+    """Lets other processes wait that rename files in the same folder."""
+    if fcntl is None or len(finals) < 2:
+        yield
+        return
+    folder = os.open(finals[0].parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def write_json(path, value):

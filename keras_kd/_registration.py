@@ -10,10 +10,10 @@ import importlib.abc
 import importlib.util
 import sys
 
-# Imports every other room that has such classes.
-_MODULE = "keras_kd.callbacks"
+# They import every other room that has such classes.
+_MODULES = ("keras_kd.callbacks", "keras_kd.export")
 _ROOMS_WITH_KERAS = (
-    _MODULE,
+    *_MODULES,
     *(
         f"keras_kd.{room}"
         for room in ("outputs", "data", "losses", "teachers", "students", "distiller")
@@ -38,7 +38,7 @@ class _AfterKeras(importlib.abc.MetaPathFinder):
             load(module)
             # Not while one of our own rooms imports Keras: that would be a circle.
             if not any(room in sys.modules for room in _ROOMS_WITH_KERAS):
-                importlib.import_module(_MODULE)
+                _import_ours()
 
         spec.loader.exec_module = exec_module
         return spec
@@ -47,6 +47,11 @@ class _AfterKeras(importlib.abc.MetaPathFinder):
 def register_with_keras():
     """Imports our classes now if Keras is loaded, else as soon as it is."""
     if "keras" in sys.modules:
-        importlib.import_module(_MODULE)
+        _import_ours()
     else:
         sys.meta_path.insert(0, _AfterKeras())
+
+
+def _import_ours():
+    for module in _MODULES:
+        importlib.import_module(module)

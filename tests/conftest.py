@@ -1,6 +1,7 @@
 """Small real data and models that many tests share."""
 
 import os
+import subprocess
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -78,3 +79,16 @@ def teacher(make_model, arrays):
 @pytest.fixture
 def student(make_model):
     return make_model(6)
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A folder on a disk of 300 kB, where one can be mounted; None elsewhere."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", folder]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        yield None
+        return
+    yield folder
+    subprocess.run(["umount", folder], check=True)

@@ -39,7 +39,7 @@ def run(name, *arguments):
 
 def test_digits(tmp_path):
     output = run("01_digits.py", tmp_path)
-    assert "Verification(examples=540, accuracy=0.9" in output
+    assert re.search(r"accuracy of the file +9\d\.\d\d %.*n = 540", output)
     assert "measured_on='host CPU" in output
     assert (tmp_path / "student.json").exists()
 
@@ -77,6 +77,14 @@ def test_several_workers_train_one_student(tmp_path):
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["student.keras"]
 
 
+def test_student_for_a_microcontroller_keeps_its_accuracy_in_four_bits(tmp_path):
+    output = run("05_quantization_aware.py", tmp_path)
+    found = re.search(r"accuracy of the file +(\d\d\.\d\d) %", output)
+    assert float(found[1]) > 95
+    assert "student_model.h, student_model.c" in output
+    assert (tmp_path / "student_model.c").exists()
+
+
 def test_there_is_a_test_for_every_example():
     names = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
     assert names == [
@@ -84,4 +92,5 @@ def test_there_is_a_test_for_every_example():
         "02_your_own_images.py",
         "03_ensemble.py",
         "04_several_workers.py",
+        "05_quantization_aware.py",
     ]

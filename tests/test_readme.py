@@ -36,7 +36,7 @@ def test_python_blocks_run_in_order(tmp_path):
         check=False,
     )
     assert result.returncode == 0, result.stderr[-2000:]
-    assert "Verification(" in result.stdout
+    assert "accuracy of the file" in result.stdout
     assert "Latency(" in result.stdout
 
 

@@ -59,10 +59,15 @@ def new_table(title, *columns):
     return table
 
 
-def fail(message):
-    """Prints one line to stderr and ends the program with exit code 2."""
+def fail(message, *, code=2):
+    """Prints one line to stderr and ends the program.
+
+    Args:
+        message: what to say.
+        code: int, the exit code: 2 for input that cannot be used.
+    """
     errors.print(f"[bold red]Error[/] {_plain(message)}", soft_wrap=True)
-    raise SystemExit(2)
+    raise SystemExit(code)
 
 
 def _plain(message):

@@ -6,7 +6,16 @@ import sys
 import typer
 
 from keras_kd._checks import ConversionError, InvalidInputError
-from keras_kd.cli import benchmark, demo, distill, export, label, verify
+from keras_kd.cli import (
+    benchmark,
+    check,
+    demo,
+    distill,
+    export,
+    inspect,
+    label,
+    verify,
+)
 from keras_kd.cli._console import fail, silence_native_logs
 
 app = typer.Typer(
@@ -16,7 +25,16 @@ app = typer.Typer(
     add_completion=False,
     epilog="Add --debug to any command to see tracebacks and native logs.",
 )
-for module in (demo, label, distill, export, verify, benchmark):
+for module in (
+    demo,
+    label,
+    check,
+    distill,
+    export,
+    inspect,
+    verify,
+    benchmark,
+):
     app.command()(module.command)
 
 

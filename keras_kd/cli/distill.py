@@ -10,6 +10,7 @@ from keras_kd._checks import check_positive, invalid
 from keras_kd._files import written_whole
 from keras_kd.cli import _results
 from keras_kd.cli._console import console, errors, progress
+from keras_kd.cli._deployability import check_or_stop
 from keras_kd.cli._files import image_size as parse_image_size
 from keras_kd.cli._files import load_model, output_folder
 
@@ -45,18 +46,20 @@ def command(
         str | None, typer.Option(help="Resize images to 96 or 96x128 pixels.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of shuffling and augmentation.")] = 0,
+    target: Annotated[
+        str | None,
+        typer.Option(help="Check first: mobile, browser or microcontroller."),
+    ] = None,
+    ram: Annotated[
+        str | None,
+        typer.Option(help="What a microcontroller has for its arena, as 64kB."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path(
         "runs/distill"
     ),
 ):
     """Train a student from a teacher; interrupted, the same command goes on."""
-    if (teacher is None) == (soft_targets is None):
-        raise invalid(
-            WHERE,
-            "either --teacher or --soft-targets",
-            "neither" if teacher is None else "both",
-            "Name the teacher's file, or the folder that keras-kd label made.",
-        )
+    _check_teaching(teacher, soft_targets)
     settings = {
         "teacher": _digest(teacher or soft_targets / "soft_targets.json"),
         "student": _digest(student),
@@ -72,14 +75,9 @@ def command(
         "seed": seed,
     }
     check_positive(WHERE, "learning_rate", learning_rate)
-    import keras
-
     from keras_kd.data import load
-    from keras_kd.teachers import SoftTargets
 
-    keras.utils.set_random_seed(seed)
-    teaching = SoftTargets(soft_targets) if teacher is None else load_model(teacher)
-    learning = load_model(student)
+    teaching, learning = _models(teacher or soft_targets, student, target, ram, seed)
     dataset = load(data, image_size=parse_image_size(image_size))
     folder = output_folder(out)
     try:
@@ -89,6 +87,32 @@ def command(
         raise SystemExit(130) from None
     _report(None if teacher is None else teaching, learning, dataset, settings, folder)
     checkpoint.remove()
+
+
+def _check_teaching(teacher, soft_targets):
+    if (teacher is None) == (soft_targets is None):
+        raise invalid(
+            WHERE,
+            "either --teacher or --soft-targets",
+            "neither" if teacher is None else "both",
+            "Name the teacher's file, or the folder that keras-kd label made.",
+        )
+
+
+def _models(teaching, student, target, ram, seed):
+    """What teaches, and the student, checked first if it has a target."""
+    if ram is not None and target is None:
+        raise invalid(WHERE, "--target with --ram", "none", "Say microcontroller.")
+    import keras
+
+    from keras_kd.teachers import SoftTargets
+
+    learning = load_model(student)
+    if target is not None:
+        check_or_stop(learning, target, ram)
+    keras.utils.set_random_seed(seed)
+    read = SoftTargets if teaching.is_dir() else load_model
+    return read(teaching), learning
 
 
 def _distill(teacher, student, dataset, settings, folder):

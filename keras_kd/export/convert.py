@@ -1,28 +1,50 @@
 """Keras to .tflite."""
 
-import re
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from keras_kd._checks import ConversionError, check_choice, invalid
 from keras_kd._files import check_writable, written_whole
-from keras_kd.data import Split
+from keras_kd.export._calibration import calibration_examples, check_examples
+from keras_kd.export._deployed import deployed
+from keras_kd.export._process import run_converter
+from keras_kd.export.inspect import inspect
 from keras_kd.export.manifest import describe
+from keras_kd.export.metadata import Description, annotate
+from keras_kd.export.normalization import Normalization
+from keras_kd.export.quantization import (
+    check_ready,
+    float_layers,
+    is_quantization_aware,
+)
 from keras_kd.outputs import check_weights
 
-PRECISIONS = ("float32", "float16", "dynamic_int8", "int8")
+PRECISIONS = (
+    "float32",
+    "float16",
+    "dynamic_int8",
+    "int8",
+    "int16x8",
+    "int4_weights",
+)
+CALIBRATED = ("int8", "int16x8")
 WHERE = "keras_kd.export.convert"
-MOST_CALIBRATION_EXAMPLES = 500
 
 
 def convert(
-    model, path, *, precision, calibration_data=None, labels=None, input_range=None
+    model,
+    path,
+    *,
+    precision,
+    calibration_data=None,
+    labels=None,
+    input_range=None,
+    normalization=None,
+    fold_normalization=True,
+    output=None,
+    float_io=False,
 ):
     """Writes a model as a .tflite file, and its manifest as .json beside it.
 
@@ -31,21 +53,37 @@ def convert(
     its own; both files appear whole or not at all.
 
     Args:
-        model: a built `keras.Model` with one input and one output.
+        model: a built `keras.Model` with one input and one output; one from
+            `quantization_aware` needs no calibration, for its ranges are trained.
         path: `str` or `Path` ending in ".tflite", in a folder that exists.
         precision: one of
 
             - "float32": as trained;
             - "float16": weights in half the bytes;
-            - "dynamic_int8": weights in a quarter, activations float32;
+            - "dynamic_int8": weights in a quarter of them; activations float32, in int8
+              inside the operations that gain by it;
             - "int8": weights, activations, input and output int8; needs
-              `calibration_data`.
+              `calibration_data`;
+            - "int16x8": weights int8, activations int16, input and output too: nearer
+              to float32 than int8 and slower; needs `calibration_data`;
+            - "int4_weights": weights of convolutions and dense layers in an eighth of
+              the bytes, others int8; activations float32. Of a quantisation-aware model
+              with 4-bit weights: all integer, int8 input and output.
         calibration_data: inputs as in training: array `(n, ...)`, a
             `keras_kd.data.Split`, or a batched `tf.data.Dataset`; at most 500 are used.
-            For "int8"; elsewhere it only tells the input range.
-        labels: None, or the class names in order, for the manifest.
+            For "int8" and "int16x8"; elsewhere it only tells the input range.
+        labels: None, or the class names in order; written into the file and its
+            manifest.
         input_range: None, or `(low, high)` of the model's inputs, for the manifest; by
             default that of `calibration_data`.
+        normalization: None, or `(mean, std)`: how training made the model's inputs of
+            raw ones, (raw - mean) / std; numbers, or one for each channel.
+        fold_normalization: bool; True: the file normalises, and takes raw inputs.
+            False: the program that calls it must; file and manifest only tell how.
+        output: None for what the model gives, or "logits" or "probabilities": the
+            softmax (sigmoid for one unit) is left out or put in.
+        float_io: bool; True gives integer files float32 input and output, which
+            browsers need.
 
     Returns:
         The `Manifest`.
@@ -64,6 +102,45 @@ def convert(
     """
     path = Path(path)
     check_choice(WHERE, "precision", precision, PRECISIONS)
+    _check_model_and_path(model, path, precision)
+    examples = calibration_examples(calibration_data)
+    normalization = Normalization.of(WHERE, normalization)
+    folded = normalization if fold_normalization else None
+    source = deployed(model, examples, normalization=folded, output=output)
+    has_ranges = is_quantization_aware(model)
+    needed_for = precision if precision in CALIBRATED and not has_ranges else None
+    check_examples(examples, source.shape[1:], needed_for=needed_for)
+    _check_labels(labels, model)
+    if folded is not None and examples is not None:
+        examples = folded.invert(examples)
+    about = {
+        "description": Description(source.output_kind, normalization, bool(folded)),
+        "labels": None if labels is None else tuple(map(str, labels)),
+        "input_range": _input_range(input_range, examples, folded),
+    }
+    with written_whole(path, path.with_suffix(".json")) as (tflite, manifest_path):
+        run_converter(
+            source,
+            tflite,
+            precision=precision,
+            calibration=examples if needed_for else None,
+            float_io=float_io,
+            trained_ranges=has_ranges,
+        )
+        _check_integer(model, tflite)
+        annotate(tflite, name=model.name, **about)
+        manifest = describe(
+            tflite,
+            name=path.name,
+            precision=precision,
+            params=model.count_params(),
+            **about,
+        )
+        manifest_path.write_text(manifest.to_json(), encoding="utf-8")
+    return manifest
+
+
+def _check_model_and_path(model, path, precision):
     if not isinstance(model, keras.Model):
         raise invalid(
             WHERE, "a keras.Model", type(model).__name__, "Load it with load_model."
@@ -74,49 +151,24 @@ def convert(
         )
     check_writable(WHERE, path)
     check_weights(WHERE, model, "model")
-    examples = _examples(calibration_data)
-    shape, dtype = _input_of(model, examples)
-    _check_examples(examples, shape, precision)
-    _check_labels(labels, model)
-    model = _in_float32(model)
-    if input_range is None and examples is not None:
-        input_range = (float(examples.min()), float(examples.max()))
-    with written_whole(path, path.with_suffix(".json")) as (tflite, manifest_path):
-        _run_converter(model, tflite, precision, examples, (1, *shape), dtype)
-        manifest = describe(
-            tflite,
-            name=path.name,
-            precision=precision,
-            model=model,
-            labels=labels,
-            input_range=input_range,
-        )
-        manifest_path.write_text(manifest.to_json(), encoding="utf-8")
-    return manifest
+    if is_quantization_aware(model):
+        check_ready(WHERE, model, precision)
+    if precision == "float16":
+        _check_fits_float16(model)
 
 
-def _examples(calibration_data):
-    if calibration_data is None:
-        return None
-    if isinstance(calibration_data, Split):
-        calibration_data = calibration_data.batches(100, labels=False)
-    if isinstance(calibration_data, tf.data.Dataset):
-        batches = calibration_data.take(MOST_CALIBRATION_EXAMPLES).as_numpy_iterator()
-        inputs = [batch[0] if isinstance(batch, tuple) else batch for batch in batches]
-        calibration_data = np.concatenate(inputs) if inputs else []
-    try:
-        examples = np.asarray(calibration_data)[:MOST_CALIBRATION_EXAMPLES]
-        numeric = np.issubdtype(examples.dtype, np.number)
-    except (ValueError, IndexError):
-        numeric = False
-    if not numeric:
-        raise invalid(
-            WHERE,
-            "calibration_data as an array of inputs",
-            type(calibration_data).__name__,
-            "Pass inputs alone, without labels, such as x_train[:500].",
-        )
-    return examples
+def _check_fits_float16(model):
+    """The converter would clip what is larger, and say nothing."""
+    largest = np.finfo("float16").max
+    for weight in model.weights:
+        value = keras.ops.convert_to_numpy(weight)
+        if value.dtype.kind == "f" and np.abs(value).max(initial=0) > largest:
+            raise invalid(
+                WHERE,
+                f"weights that float16 can hold, up to {largest:.0f}",
+                f'"{weight.path}" with {np.abs(value).max():.3g}',
+                'Use precision="float32".',
+            )
 
 
 def _check_labels(labels, model):
@@ -128,116 +180,49 @@ def _check_labels(labels, model):
             f"{len(labels)}",
             "Pass the class names that the model was trained with.",
         )
-
-
-def _in_float32(model):
-    """The model itself, or a copy that computes in float32 if it was mixed precision.
-
-    The converter has no builtin operations for float16 arithmetic.
-    """
-    layers = model._flatten_layers()
-    if all(layer.compute_dtype == layer.variable_dtype for layer in layers):
-        return model
-    try:
-        copy = keras.models.clone_model(model, clone_function=_float32_layer)
-    except (ValueError, TypeError, NotImplementedError) as error:
+    if any("\n" in str(label) or not str(label) for label in labels or ()):
         raise invalid(
             WHERE,
-            "a float32 model",
-            f'"{model.name}" in mixed precision that cannot be copied ({error})',
-            "Build it again under the float32 policy, and set_weights.",
-        ) from error
-    copy.set_weights(model.get_weights())
-    return copy
+            "labels of one line each, as the list in the file has them",
+            repr([label for label in labels if "\n" in str(label) or not str(label)]),
+            "Replace the line breaks, and name every class.",
+        )
 
 
-def _float32_layer(layer):
-    return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
-
-
-def _input_of(model, examples):
-    """The shape, without batch, and dtype of the model's one input."""
-    inputs = getattr(model, "inputs", None)
-    if inputs and len(inputs) == 1 and None not in inputs[0].shape[1:]:
-        return tuple(inputs[0].shape[1:]), inputs[0].dtype
-    if not inputs and examples is not None and model.built:
-        return examples.shape[1:], str(examples.dtype)
-    raise invalid(
-        WHERE,
-        "a built model with one input of fixed shape",
-        f"inputs {[tuple(i.shape) for i in inputs] if inputs else 'not known'}",
-        "Begin the model with keras.Input(shape) without None in it, and pass "
-        "distiller.student rather than the distiller.",
-    )
-
-
-def _check_examples(examples, shape, precision):
-    if examples is None and precision != "int8":
+def _check_integer(model, path):
+    """Raises if the file computes in float what the model has learned ranges for."""
+    if not is_quantization_aware(model):
         return
-    if examples is None or not len(examples):
-        raise invalid(
-            WHERE,
-            "calibration_data for int8",
-            "none",
-            "Pass some hundred inputs, such as data.train.",
-        )
-    if examples.shape[1:] != shape:
-        raise invalid(
-            WHERE,
-            f"calibration_data of shape (n, {', '.join(map(str, shape))})",
-            examples.shape,
-            "Pass inputs as they were in training, with a batch axis.",
-        )
-    if not np.isfinite(examples.astype("float64")).all():
-        raise invalid(
-            WHERE, "finite calibration_data", "NaN or inf", "Leave those inputs out."
-        )
-
-
-def _run_converter(model, path, precision, examples, shape, dtype):
-    with tempfile.TemporaryDirectory(prefix="keras-kd-") as folder:
-        saved_model = Path(folder, "saved_model")
-        _save_with_static_batch(model, saved_model, shape, dtype)
-        # By its path, so that it imports TensorFlow alone. That looks for a module
-        # "litert", which without -P would be the one in this folder.
-        command = [sys.executable, "-P", str(Path(__file__).parent / "_converter.py")]
-        command += [str(saved_model), str(path), precision]
-        if precision == "int8":
-            calibration = Path(folder, "calibration.npy")
-            np.save(calibration, examples.astype(dtype))
-            command.append(str(calibration))
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
-    if result.returncode:
-        raise ConversionError(_explain(model, precision, result))
-
-
-def _save_with_static_batch(model, folder, shape, dtype):
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    archive.add_endpoint(
-        "serve",
-        lambda x: model(x, training=False),
-        input_signature=[keras.InputSpec(shape=shape, dtype=dtype, name="input")],
+    # Behind a layer left in float is a range, which may give its result the name.
+    expected = tuple(
+        f"{name}/" for path in float_layers(model) for name in (path, f"{path}_range")
     )
-    archive.write_out(folder, verbose=False)
+    # Not only islands: if one range is missing, all of a small file may be in float.
+    islands = [
+        one
+        for one in inspect(path).operations
+        if one.name not in ("DEQUANTIZE", "QUANTIZE")
+        and any(tensor.dtype == "float32" for tensor in (*one.inputs, *one.outputs))
+        and not any(
+            f"{name}/".startswith(expected) for name in (one.layer, *one.fused_layers)
+        )
+    ]
+    if islands:
+        names = ", ".join(f'{one.name} of "{one.layer}"' for one in islands)
+        raise ConversionError(
+            f'{WHERE}: "{model.name}" should be computed in integers, but the '
+            f"converter left {names} in float. Please report this, with the model; "
+            'until then convert the float student with precision="int8".'
+        )
 
 
-def _explain(model, precision, result):
-    """What went wrong in the converter, and what to do about it."""
-    what = f'{WHERE}: "{model.name}" could not be written as {precision}: '
-    if result.returncode < 0:
-        return (
-            f"{what}TensorFlow's converter crashed with signal {-result.returncode}. "
-            "Recurrent layers cause this: build them with unroll=True."
+def _input_range(given, examples, normalization):
+    """The range of what the file is given, or None if it is not known."""
+    if given is not None:
+        low, high = (
+            given if normalization is None else normalization.invert_range(given)
         )
-    missing = re.findall(r"^(?:TF Select|Custom) ops: (.+)$", result.stderr, re.M)
-    if missing:
-        places = re.findall(r'fused\["\w+:", "([^"@]+/[^"@]+)@', result.stderr)
-        where = f" (in {places[0]})" if places else ""
-        return (
-            f"{what}TFLite has no builtin operation for {', '.join(missing)}{where}. "
-            "Replace the layer by one of standard operations."
-        )
-    lines = [line.strip() for line in result.stderr.splitlines() if line.strip()]
-    errors = [line for line in lines if "rror" in line]
-    return f"{what}{(errors or lines or ['no message'])[-1]}"
+        return float(low), float(high)
+    if examples is None:
+        return None
+    return float(examples.min()), float(examples.max())

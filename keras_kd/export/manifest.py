@@ -7,15 +7,17 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ai_edge_litert import schema_py_generated as schema
-
+from keras_kd.export import _tflite
 from keras_kd.export.litert import LiteRtModel
-from keras_kd.outputs import find_head
+from keras_kd.export.normalization import Normalization
 
-PACKAGES = ("keras-kd", "keras", "tensorflow", "ai-edge-litert")
-_OP_NAMES = {
-    code: name for name, code in vars(schema.BuiltinOperator).items() if name.isupper()
-}
+PACKAGES = (
+    "keras-kd",
+    "keras",
+    "tensorflow",
+    "ai-edge-litert",
+    "ai-edge-quantizer",
+)
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class TensorInfo:
     """An input or output of a .tflite file.
 
     Attributes:
-        name: str, in the file.
+        name: str, in the signature.
         shape: tuple of int, with the batch axis (1).
         dtype: str, such as "int8".
         scale: float, real value = (stored - zero_point) · scale; None if not quantised.
@@ -44,8 +46,11 @@ class Manifest:
     Attributes:
         file: str, the name of the .tflite file.
         precision: str, see `convert`.
+        signature: str, the name of the one signature.
         input: `TensorInfo`.
         input_range: `(low, high)` of real input values, or None if not known.
+        normalization: `Normalization` of raw inputs, or None if not known.
+        normalization_folded: bool, whether the file does it, and takes raw inputs.
         output: `TensorInfo`.
         output_kind: "logits", "softmax", "sigmoid" or "unknown".
         labels: tuple of class names in order, or None.
@@ -58,8 +63,11 @@ class Manifest:
 
     file: str
     precision: str
+    signature: str
     input: TensorInfo
     input_range: tuple[float, float] | None
+    normalization: Normalization | None
+    normalization_folded: bool
     output: TensorInfo
     output_kind: str
     labels: tuple[str, ...] | None
@@ -74,14 +82,15 @@ class Manifest:
         return json.dumps(asdict(self), indent=2) + "\n"
 
 
-def describe(path, *, name, precision, model, labels, input_range):
+def describe(path, *, name, precision, params, description, labels, input_range):
     """Makes the manifest of a .tflite file from the file itself.
 
     Args:
         path: `Path` of the file as it is now.
         name: str, the file's final name.
         precision: str, see `convert`.
-        model: the Keras model that it was made from.
+        params: int, the weights of the Keras model.
+        description: the `Description` in the file.
         labels: class names or None.
         input_range: `(low, high)` or None.
 
@@ -90,35 +99,41 @@ def describe(path, *, name, precision, model, labels, input_range):
     """
     content = Path(path).read_bytes()
     runtime = LiteRtModel(path)
-    activation = find_head(model).activation
+    [(signature, names)] = runtime.interpreter.get_signature_list().items()
     return Manifest(
         file=name,
         precision=precision,
-        input=_tensor_info(runtime.input),
-        input_range=input_range and tuple(map(float, input_range)),
-        output=_tensor_info(runtime.output),
-        output_kind="logits" if activation == "linear" else activation,
-        labels=labels and tuple(map(str, labels)),
-        ops=operations(content),
-        params=model.count_params(),
+        signature=signature,
+        input=_tensor_info(names["inputs"][0], runtime.input),
+        input_range=input_range,
+        normalization=description.normalization,
+        normalization_folded=description.normalization_folded,
+        output=_tensor_info(names["outputs"][0], runtime.output),
+        output_kind=description.output_kind,
+        labels=labels,
+        ops=operations(path),
+        params=params,
         size_bytes=len(content),
         sha256=hashlib.sha256(content).hexdigest(),
         versions=versions(),
     )
 
 
-def operations(content):
+def operations(path):
     """The operations of a .tflite file and how often each occurs.
 
     Args:
-        content: bytes of the file.
+        path: `str` or `Path`.
 
     Returns:
         A dict of name to count; custom operations as "CUSTOM:name".
     """
-    model = schema.ModelT.InitFromPackedBuf(bytearray(content), 0)
-    codes = [model.operatorCodes[op.opcodeIndex] for op in model.subgraphs[0].operators]
-    return dict(sorted(collections.Counter(map(_op_name, codes)).items()))
+    _, model = _tflite.read("keras_kd.export.convert", path)
+    names = (
+        _tflite.operation_name(model, operator)
+        for operator in model.subgraphs[0].operators
+    )
+    return dict(sorted(collections.Counter(names).items()))
 
 
 def versions():
@@ -126,16 +141,10 @@ def versions():
     return {package: importlib.metadata.version(package) for package in PACKAGES}
 
 
-def _op_name(code):
-    number = max(code.builtinCode, code.deprecatedBuiltinCode)
-    name = _OP_NAMES.get(number, str(number))
-    return f"CUSTOM:{code.customCode.decode()}" if name == "CUSTOM" else name
-
-
-def _tensor_info(details):
+def _tensor_info(name, details):
     scale, zero_point = details["quantization"]
     return TensorInfo(
-        name=details["name"],
+        name=name,
         shape=tuple(int(size) for size in details["shape"]),
         dtype=details["dtype"].__name__,
         scale=float(scale) if scale else None,

@@ -86,12 +86,17 @@ def _stages(model):
     stages, has_weights = {}, False
     for path, shape in shapes.items():
         layer = paths[path]
-        has_weights |= bool(layer.weights) and not isinstance(
+        has_weights |= _has_kernel(layer) and not isinstance(
             layer, layers.Normalization
         )
         if has_weights and _ends_a_stage(layer) and _is_map(shape, input_shape):
             stages[_halvings(input_shape, shape)] = path, shape
     return stages
+
+
+def _has_kernel(layer):
+    # Numbers alone are what is known of a range, in a student with fake quantisation.
+    return any(len(weight.shape) for weight in layer.weights)
 
 
 def _ends_a_stage(layer):

@@ -28,10 +28,11 @@ def open_interpreter(where, path, *, threads=1):
         )
         interpreter.allocate_tensors()
     except (OSError, ValueError, RuntimeError) as error:
+        reason = (str(error).splitlines() or ["damaged"])[0]
         raise invalid(
             where,
             "a .tflite file that LiteRT can run",
-            f'"{path}" ({str(error).splitlines()[0]})',
+            f'"{path}" ({reason})',
             "Make one with keras_kd.export.convert.",
         ) from error
     return interpreter

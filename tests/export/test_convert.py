@@ -2,15 +2,20 @@
 
 import hashlib
 import json
-import subprocess
 
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
-from keras_kd.export import PRECISIONS, LiteRtModel, convert, verify
-from keras_kd.export.convert import ConversionError
+from keras_kd.export import (
+    PRECISIONS,
+    ConversionError,
+    LiteRtModel,
+    _process,
+    convert,
+    verify,
+)
 
 
 @pytest.fixture(scope="module")
@@ -46,9 +51,11 @@ def test_file_is_as_accurate_as_its_keras_model(files, model, digits, precision)
     folder, _ = files
     result = verify(folder / f"{precision}.tflite", model, digits.test)
     assert result.examples == len(digits.test)
-    assert result.accuracy >= result.keras_accuracy - 0.01
+    # Four bits cost what only quantisation-aware training gives back.
+    may_lose = 0.06 if precision == "int4_weights" else 0.01
+    assert result.accuracy >= result.keras_accuracy - may_lose
     assert result.accuracy_ci95[0] < result.accuracy < result.accuracy_ci95[1]
-    assert result.keras_agreement > 0.98
+    assert result.keras_agreement > 0.98 - may_lose
     largest = {"float32": 1e-4, "float16": 0.1}.get(precision, 5.0)
     assert result.max_abs_error < largest
 
@@ -81,14 +88,19 @@ def test_manifest_says_what_the_file_is(files, model, precision):
     assert manifest["params"] == model.count_params()
     assert not [op for op in manifest["ops"] if op.startswith("CUSTOM")]
     assert manifest["ops"]["CONV_2D"] == 4
-    dtype = "int8" if precision == "int8" else "float32"
+    dtype = {"int8": "int8", "int16x8": "int16"}.get(precision, "float32")
     assert manifest["input"]["dtype"] == manifest["output"]["dtype"] == dtype
-    assert (manifest["input"]["scale"] is not None) == (precision == "int8")
+    assert (manifest["input"]["scale"] is not None) == (dtype != "float32")
+    assert (manifest["input"]["name"], manifest["output"]["name"]) == (
+        "image",
+        "logits",
+    )
 
 
 def test_smaller_precisions_make_smaller_files(files):
     _, manifests = files
-    sizes = [manifests[p].size_bytes for p in ("float32", "float16", "dynamic_int8")]
+    falling = ("float32", "float16", "dynamic_int8", "int4_weights")
+    sizes = [manifests[precision].size_bytes for precision in falling]
     assert sizes == sorted(sizes, reverse=True)
     assert manifests["int8"].size_bytes < manifests["float16"].size_bytes
 
@@ -141,7 +153,7 @@ def test_interrupt_keeps_the_old_files(model, tmp_path, monkeypatch):
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(subprocess, "run", interrupted)
+    monkeypatch.setattr(_process, "do_job", interrupted)
     with pytest.raises(KeyboardInterrupt):
         convert(model, tmp_path / "m.tflite", precision="float32")
     assert leftovers(tmp_path) == ["m.json", "m.tflite"]
@@ -226,6 +238,13 @@ def test_yes_or_no_heads_are_scored_by_their_threshold(digits, tmp_path):
         assert result.keras_agreement > 0.99
 
 
+def test_model_that_tensorflow_cannot_trace_is_named_and_leaves_nothing(tmp_path):
+    spaced = keras.Sequential([keras.Input((4,)), layers.Dense(3, name="my layer")])
+    with pytest.raises(ConversionError, match=r"traced by TensorFlow.*'my layer'"):
+        convert(spaced, tmp_path / "m.tflite", precision="float32")
+    assert leftovers(tmp_path) == []
+
+
 def test_models_that_cannot_be_exported_say_what_to_do(tmp_path):
     path = tmp_path / "m.tflite"
     open_shape = keras.Sequential(
@@ -237,6 +256,9 @@ def test_models_that_cannot_be_exported_say_what_to_do(tmp_path):
     broken.layers[0].kernel.assign([[np.nan], [1.0]])
     with pytest.raises(ValueError, match="finite weights"):
         convert(broken, path, precision="float32")
+    broken.layers[0].kernel.assign([[1e6], [1.0]])
+    with pytest.raises(ValueError, match=r"float16 can hold.*1e\+06"):
+        convert(broken, path, precision="float16")
 
 
 def test_verify_refuses_what_does_not_fit(files, model, tmp_path):

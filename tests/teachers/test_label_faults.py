@@ -126,19 +126,6 @@ def test_leftovers_of_killed_processes_are_taken_away(store, whole):
     assert contents(store) == whole
 
 
-@pytest.fixture
-def disk(tmp_path):
-    """A folder on a disk of 300 kB, where one can be mounted; None elsewhere."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", folder]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        yield None
-        return
-    yield folder
-    subprocess.run(["umount", folder], check=True)
-
-
 def test_a_disk_that_fills_meanwhile_is_one_clear_error(disk, whole, tmp_path):
     """Without a disk to fill, the program may write so many bytes to a file."""
     folder = (disk or tmp_path) / "store"
