@@ -1,0 +1,1 @@
+"""The same architecture with fewer channels and fewer blocks."""

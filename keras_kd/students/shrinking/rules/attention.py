@@ -1,0 +1,106 @@
+"""Attention layers."""
+
+from keras import layers
+
+from keras_kd.students.shrinking.scaling import Scaling, cannot_scale
+
+
+def multi_head_attention(call):
+    """Fewer heads of the same size where that is exact, else the heads' size scales."""
+    layer, ledger = call.layer, call.ledger
+    query, value, key = _query_value_key(call)
+    outgoing = call.output_shapes[0][len(query.axes) - 1 :]
+    if len(outgoing) > 1:
+        raise cannot_scale(layer, "its output has several new axes")
+    if float(layer.num_heads * ledger.width).is_integer():
+        heads = ledger.new(layer.num_heads, divisor=1)
+        keys = values = None
+    else:
+        heads = None
+        keys, values = ledger.new(layer.key_dim), ledger.new(layer.value_dim)
+    units = ledger.new(outgoing[0])
+    output = (*query.axes[:-1], units)
+    scores = (None, heads, *(None,) * (len(call.output_shapes[-1]) - 2))
+    config = {"num_heads": heads, "key_dim": keys, "value_dim": values}
+    return Scaling(
+        outputs=[output, scores][: len(call.output_shapes)],
+        config={"output_shape": (units,)}
+        | {name: size for name, size in config.items() if size is not None},
+        weights=[
+            *_projection(layer.query_dense, query.axes[-1], heads, keys),
+            *_projection(layer.key_dense, key.axes[-1], heads, keys),
+            *_projection(layer.value_dense, value.axes[-1], heads, values),
+            *_projection(
+                getattr(layer, "_gate_dense", None), query.axes[-1], heads, values
+            ),
+            (layer.output_dense.kernel, (heads, values, units)),
+            *_bias(layer.output_dense, (units,)),
+        ],
+    )
+
+
+def grouped_query_attention(call):
+    """The heads stay, their size scales; the output has the query's channels."""
+    layer = call.layer
+    query, value, key = _query_value_key(call)
+    size, channels = call.ledger.new(layer.head_dim), query.axes[-1]
+    projections = (
+        (layer._query_dense, query),
+        (layer._key_dense, key),
+        (layer._value_dense, value),
+        (getattr(layer, "_gate_dense", None), query),
+    )
+    return Scaling(
+        outputs=[query.axes],
+        config={"head_dim": size},
+        weights=[
+            *(
+                weight
+                for dense, source in projections
+                for weight in _projection(dense, source.axes[-1], None, size)
+            ),
+            (layer._output_dense.kernel, (None, size, channels)),
+            *_bias(layer._output_dense, (channels,)),
+        ],
+    )
+
+
+def dot_product_attention(call):
+    """`Attention` and `AdditiveAttention`, called on a list of query, value, key."""
+    query, value, *key = call.inputs[:3]
+    key = key[0] if key else value
+    if None in (query.axes[-1], key.axes[-1]):
+        call.ledger.fix(query.axes[-1])
+        call.ledger.fix(key.axes[-1])
+    else:
+        call.ledger.unify(query.axes[-1], key.axes[-1])
+    scale = getattr(call.layer, "scale", None)
+    weights = []
+    if scale is not None and len(scale.shape) == 1:
+        weights = [(scale, (key.axes[-1],))]
+    output = (*query.axes[:-1], value.axes[-1])
+    scores = (None,) * len(call.output_shapes[-1])
+    return Scaling(outputs=[output, scores][: len(call.output_shapes)], weights=weights)
+
+
+def _query_value_key(call):
+    query, value = call.argument(0, "query"), call.argument(1, "value")
+    return query, value, call.argument(2, "key") or value
+
+
+def _projection(dense, incoming, heads, size):
+    if dense is None:
+        return []
+    return [(dense.kernel, (incoming, heads, size)), *_bias(dense, (heads, size))]
+
+
+def _bias(dense, axes):
+    return [] if dense.bias is None else [(dense.bias, axes)]
+
+
+RULES = {
+    layers.AdditiveAttention: dot_product_attention,
+    layers.Attention: dot_product_attention,
+    layers.GroupQueryAttention: grouped_query_attention,
+    layers.MultiHeadAttention: multi_head_attention,
+}
