@@ -232,7 +232,7 @@ def test_demo_keeps_its_promises(tmp_path):
     results = json.loads((out / "results.json").read_text())
     rows = {row["name"]: row for row in results["rows"]}
     teacher, scratch, student = rows["teacher"], rows["scratch"], rows["distilled"]
-    assert [row["kind"] for row in results["rows"]].count("tflite") == 5
+    assert [row["kind"] for row in results["rows"]].count("tflite") == 7
     assert teacher["accuracy"] >= 0.98
     assert student["params"] * 10 <= teacher["params"]
     assert student["params"] == scratch["params"]
