@@ -1,11 +1,11 @@
 """The runs of `quantization.py`: one student of one seed, in every precision."""
 
 import json
-import math
 from dataclasses import dataclass
 
 import keras
 import numpy as np
+from _training import classes_of, falling_adam, kept
 from keras import layers
 
 import keras_kd
@@ -112,12 +112,11 @@ def teacher_of(data, folder):
         )
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         epochs = setting.teacher_epochs
-        rate = _falling(setting.learning_rate, epochs, data)
-        teacher.compile(keras.optimizers.Adam(rate), loss)
+        teacher.compile(_adam(setting.learning_rate, epochs, data), loss)
         teacher.fit(_batches(data, 0), epochs=epochs, verbose=0, shuffle=False)
         return teacher
 
-    return _kept(folder / "teacher.keras", trained)
+    return kept(folder / "teacher.keras", trained)
 
 
 class _Runs:
@@ -139,7 +138,7 @@ class _Runs:
             )
 
         keras.utils.set_random_seed(self._seed)
-        return _kept(self._place / "float.keras", trained)
+        return kept(self._place / "float.keras", trained)
 
     def continued(self):
         """The float student after as many epochs more as the others get."""
@@ -162,7 +161,7 @@ class _Runs:
         file = self._place / f"{precision}_in_training.tflite"
         convert(student, file, precision=precision)
         score = self._score_file(file, part)
-        chosen, by_keras = score.pop("chosen"), _chosen(student, part)
+        chosen, by_keras = score.pop("chosen"), classes_of(student, part)
         return {
             **score,
             "keras": self._fraction(by_keras, part),
@@ -180,7 +179,7 @@ class _Runs:
 
     def score_keras(self, model, part):
         """The accuracy of a Keras model."""
-        return {"accuracy": self._fraction(_chosen(model, part), part)}
+        return {"accuracy": self._fraction(classes_of(model, part), part)}
 
     def _more(self, name, make, *, bits):
         """A student made of the float one, trained on."""
@@ -191,11 +190,11 @@ class _Runs:
             return self._distilled(make(self.float_student()), epochs, rate)
 
         keras.utils.set_random_seed(self._seed)
-        return _kept(self._place / f"{name}.keras", trained)
+        return kept(self._place / f"{name}.keras", trained)
 
     def _distilled(self, student, epochs, rate):
         distiller = keras_kd.Distiller(self._teacher, student)
-        distiller.compile(keras.optimizers.Adam(_falling(rate, epochs, self._data)))
+        distiller.compile(_adam(rate, epochs, self._data))
         batches = _batches(self._data, self._seed)
         distiller.fit(batches, epochs=epochs, verbose=0, shuffle=False)
         return student
@@ -212,28 +211,13 @@ class _Runs:
         return round(float(np.mean(chosen == part.arrays()[1])), 5)
 
 
-def _kept(path, train):
-    """The model of a file; trained, and written there, if it is not there yet."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f"unfinished_{path.name}")
-        train().save(unfinished)
-        unfinished.rename(path)
-    return keras.models.load_model(path, compile=False)
-
-
-def _chosen(model, part):
-    return model.predict(part.arrays()[0], verbose=0).argmax(axis=-1)
-
-
 def _batches(data, seed):
     augment = setting_of(data).augment
     return data.train.batches(BATCH_SIZE, shuffle_seed=seed, augment=augment)
 
 
-def _falling(rate, epochs, data):
-    steps = epochs * math.ceil(len(data.train) / BATCH_SIZE)
-    return keras.optimizers.schedules.CosineDecay(rate, steps)
+def _adam(rate, epochs, data):
+    return falling_adam(rate, epochs, data, batch_size=BATCH_SIZE)
 
 
 def _normalised(x):
