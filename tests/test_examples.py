@@ -85,6 +85,16 @@ def test_student_for_a_microcontroller_keeps_its_accuracy_in_four_bits(tmp_path)
     assert (tmp_path / "student_model.c").exists()
 
 
+def test_student_within_a_budget(tmp_path):
+    output = run("06_to_a_budget.py", tmp_path)
+    size = (tmp_path / "student.tflite").stat().st_size
+    assert size <= 12_000
+    assert f"{size:,} bytes of 12,000" in output
+    found = re.search(r"accuracy of the file +(\d\d\.\d\d) %", output)
+    assert float(found[1]) > 90
+    assert (tmp_path / "budget.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_there_is_a_test_for_every_example():
     names = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
     assert names == [
@@ -93,4 +103,5 @@ def test_there_is_a_test_for_every_example():
         "03_ensemble.py",
         "04_several_workers.py",
         "05_quantization_aware.py",
+        "06_to_a_budget.py",
     ]

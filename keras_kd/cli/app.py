@@ -14,6 +14,7 @@ from keras_kd.cli import (
     export,
     inspect,
     label,
+    shrink,
     verify,
 )
 from keras_kd.cli._console import fail, silence_native_logs
@@ -27,8 +28,9 @@ app = typer.Typer(
 )
 for module in (
     demo,
-    label,
+    shrink,
     check,
+    label,
     distill,
     export,
     inspect,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from keras_kd.cli._deployability import check_or_stop
+from keras_kd.cli._deployability import check_or_stop, describe
 from keras_kd.cli._files import load_model
 
 
@@ -16,11 +16,12 @@ def command(
     ] = "mobile",
     ram: Annotated[
         str | None,
-        typer.Option(help="What a microcontroller has for its arena, as 64kB."),
+        typer.Option(help="What a microcontroller has for its arena, as 64KiB."),
     ] = None,
 ):
     """Say what of a student will not run where it is meant to; exit code 1 if any."""
-    check_or_stop(load_model(model), target, ram)
+    student = load_model(model)
+    describe(student, check_or_stop(student, target, ram))
 
 
 command.__name__ = "check"

@@ -6,19 +6,27 @@ from typing import Annotated
 
 import typer
 
-from keras_kd._checks import check_positive, invalid
+from keras_kd._checks import check_choice, check_positive, invalid
 from keras_kd._files import written_whole
 from keras_kd.cli import _results
-from keras_kd.cli._console import console, errors, progress
-from keras_kd.cli._deployability import check_or_stop
+from keras_kd.cli._console import console, errors
+from keras_kd.cli._deployability import check_or_stop, describe
 from keras_kd.cli._files import image_size as parse_image_size
 from keras_kd.cli._files import load_model, output_folder
+from keras_kd.cli._sizes import count, milliseconds, size_bytes
 
 WHERE = "keras-kd distill"
+AUTO = Path("auto")
+_BUDGET = "A student made from the teacher (--student auto)"
 
 
 def command(
-    student: Annotated[Path, typer.Option(help="The student, a .keras file.")],
+    student: Annotated[
+        Path,
+        typer.Option(
+            help="The student, a .keras file; or auto: made from the teacher."
+        ),
+    ],
     teacher: Annotated[
         Path | None, typer.Option(help="The trained teacher, a .keras file.")
     ] = None,
@@ -52,17 +60,66 @@ def command(
     ] = None,
     ram: Annotated[
         str | None,
-        typer.Option(help="What a microcontroller has for its arena, as 64kB."),
+        typer.Option(help="What a microcontroller has for its arena, as 64KiB."),
+    ] = None,
+    max_size: Annotated[
+        str | None,
+        typer.Option(help="Of the .tflite file, as 250kB.", rich_help_panel=_BUDGET),
+    ] = None,
+    max_latency: Annotated[
+        str | None,
+        typer.Option(
+            help="Median of one example on this machine's CPU, as 20ms.",
+            rich_help_panel=_BUDGET,
+        ),
+    ] = None,
+    max_params: Annotated[
+        str | None, typer.Option(help="Weights, as 300k.", rich_help_panel=_BUDGET)
+    ] = None,
+    max_macs: Annotated[
+        str | None,
+        typer.Option(help="Multiplications, as 5M.", rich_help_panel=_BUDGET),
+    ] = None,
+    precision: Annotated[
+        str, typer.Option(help="Of the .tflite file.", rich_help_panel=_BUDGET)
+    ] = "int8",
+    divisor: Annotated[
+        int,
+        typer.Option(
+            help="Channels become multiples of it; small students need 4 or 2.",
+            rich_help_panel=_BUDGET,
+        ),
+    ] = 8,
+    depth: Annotated[
+        list[float] | None,
+        typer.Option(
+            help="Share of the residual blocks; several times to try several.",
+            rich_help_panel=_BUDGET,
+        ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path(
         "runs/distill"
     ),
 ):
-    """Train a student from a teacher; interrupted, the same command goes on."""
+    """Train a student from a teacher; interrupted, the same command goes on.
+
+    With --student auto it does the whole way: the largest student within
+    the limits, its training (again for its integers, if they cost more than
+    a point), the .tflite file, and what became of accuracy, size and time.
+    """
+    limits = {
+        "max_size_bytes": size_bytes("--max-size", max_size),
+        "max_latency_ms": milliseconds("--max-latency", max_latency),
+        "max_params": count("--max-params", max_params),
+        "max_macs": count("--max-macs", max_macs),
+        "max_arena_bytes": size_bytes("--ram", ram) if student == AUTO else None,
+    }
     _check_teaching(teacher, soft_targets)
+    _check_student(student, teacher, limits, ram, target)
+    check_positive(WHERE, "learning_rate", learning_rate)
     settings = {
         "teacher": _digest(teacher or soft_targets / "soft_targets.json"),
-        "student": _digest(student),
+        "student": "auto" if student == AUTO else _digest(student),
         "data": data,
         "alpha": alpha,
         "temperature": temperature,
@@ -74,18 +131,65 @@ def command(
         "image_size": image_size,
         "seed": seed,
     }
-    check_positive(WHERE, "learning_rate", learning_rate)
-    from keras_kd.data import load
-
-    teaching, learning = _models(teacher or soft_targets, student, target, ram, seed)
-    dataset = load(data, image_size=parse_image_size(image_size))
-    folder = output_folder(out)
     try:
-        checkpoint = _distill(teaching, learning, dataset, settings, folder)
+        if student == AUTO:
+            making = {
+                "precision": precision,
+                "divisor": divisor,
+                "depths": tuple(depth or (1.0,)),
+            }
+            _run_automatic(teacher, limits, target, making, settings, out)
+        else:
+            _run(teacher or soft_targets, student, target, ram, settings, out)
     except KeyboardInterrupt:
         errors.print("Stopped. Run the same command again to go on from here.")
         raise SystemExit(130) from None
-    _report(None if teacher is None else teaching, learning, dataset, settings, folder)
+
+
+def _run_automatic(teacher, limits, target, making, settings, out):
+    """The whole way from a teacher and limits to a file."""
+    from keras_kd.cli._automatic import AutomaticRun
+    from keras_kd.data import load
+    from keras_kd.export import PRECISIONS, TARGETS
+
+    check_choice(WHERE, "--precision", making["precision"], PRECISIONS)
+    if target is not None:
+        check_choice(WHERE, "--target", target, TARGETS)
+    model = load_model(teacher)
+    dataset = load(settings["data"], image_size=_image_size(settings))
+    run = AutomaticRun(
+        model,
+        dataset,
+        limits=limits,
+        target=target,
+        making=making,
+        settings=settings,
+        folder=output_folder(out),
+    )
+    run.run()
+
+
+def _run(teaching, student, target, ram, settings, out):
+    """The training of a given student."""
+    import keras
+
+    from keras_kd.cli._distilling import distil
+    from keras_kd.data import load
+    from keras_kd.teachers import SoftTargets
+
+    learning = load_model(student)
+    if target is not None:
+        describe(learning, check_or_stop(learning, target, ram))
+    keras.utils.set_random_seed(settings["seed"])
+    is_stored = teaching.is_dir()
+    teacher = (SoftTargets if is_stored else load_model)(teaching)
+    dataset = load(settings["data"], image_size=_image_size(settings))
+    folder = output_folder(out)
+    console.print("If this is interrupted, the same command goes on where it was.")
+    checkpoint = distil(teacher, learning, dataset, settings, folder / "checkpoint")
+    with written_whole(folder / "student.keras") as (path,):
+        learning.save(path)
+    _report(None if is_stored else teacher, learning, dataset, settings, folder)
     checkpoint.remove()
 
 
@@ -99,103 +203,39 @@ def _check_teaching(teacher, soft_targets):
         )
 
 
-def _models(teaching, student, target, ram, seed):
-    """What teaches, and the student, checked first if it has a target."""
-    if ram is not None and target is None:
-        raise invalid(WHERE, "--target with --ram", "none", "Say microcontroller.")
-    import keras
-
-    from keras_kd.teachers import SoftTargets
-
-    learning = load_model(student)
-    if target is not None:
-        check_or_stop(learning, target, ram)
-    keras.utils.set_random_seed(seed)
-    read = SoftTargets if teaching.is_dir() else load_model
-    return read(teaching), learning
-
-
-def _distill(teacher, student, dataset, settings, folder):
-    """Trains the student, going on where an earlier run was interrupted."""
-    from keras_kd.cli._training import cosine_adam
-    from keras_kd.distiller import Checkpoint, Distiller
-    from keras_kd.outputs import check_weights
-
-    distiller = Distiller(
-        teacher, student, alpha=settings["alpha"], temperature=settings["temperature"]
-    )
-    steps = settings["epochs"] * _steps_per_epoch(dataset, settings)
-    optimizer = cosine_adam(settings["learning_rate"], steps)
-    distiller.compile(optimizer, metrics=["accuracy"])
-    checkpoint = Checkpoint(folder / "checkpoint", settings)
-    _fit(distiller, dataset, settings, checkpoint)
-    checkpoint.restore_best(distiller)
-    check_weights(WHERE, student, "student after training")
-    with written_whole(folder / "student.keras") as (path,):
-        student.save(path)
-    return checkpoint
-
-
-def _fit(distiller, dataset, settings, checkpoint):
-    """The epochs that are left to do, with a bar."""
-    import keras
-
-    from keras_kd.cli._training import EpochProgress
-    from keras_kd.teachers import SoftTargets
-
-    done, epochs = checkpoint.resume(distiller), settings["epochs"]
-    if done:
-        console.print(f"Going on after epoch {done} of {epochs}.")
-    else:
-        console.print("If this is interrupted, the same command goes on where it was.")
-    batches = _batches(distiller.teacher, dataset.train, settings, done)
-    # One pass through soft targets shows every view; an epoch is one of them.
-    is_stored = isinstance(distiller.teacher, SoftTargets)
-    steps = _steps_per_epoch(dataset, settings) if is_stored else None
-    with progress() as bar:
-        task = bar.add_task("Distilling", total=epochs, completed=done, note="")
-        shown = EpochProgress(bar, task)
-        distiller.fit(
-            batches,
-            validation_data=dataset.validation.batches(256),
-            initial_epoch=done,
-            epochs=epochs,
-            steps_per_epoch=steps,
-            shuffle=False,
-            verbose=0,
-            callbacks=[keras.callbacks.TerminateOnNaN(), checkpoint, shown],
-        )
-
-
-def _batches(teacher, split, settings, done):
-    """What is left to train on after so many epochs, with soft targets if stored."""
-    from keras_kd.cli._training import augmentation
-    from keras_kd.data.augment import describe
-    from keras_kd.teachers import SoftTargets
-
-    augment = augmentation(settings["crop"], settings["flip"])
-    batch_size, seed = settings["batch_size"], settings["seed"] + done
-    if not isinstance(teacher, SoftTargets):
-        return split.batches(batch_size, shuffle_seed=seed, augment=augment)
-    labelled, given = list(teacher.plan.augment), describe(augment or [])
-    if labelled != given:
+def _check_student(student, teacher, limits, ram, target):
+    """Raises if options are given that this kind of student does not take."""
+    given = [name for name, value in limits.items() if value is not None]
+    if student != AUTO:
+        if given:
+            raise invalid(
+                WHERE,
+                f"--student auto with --{given[0].rsplit('_', 1)[0].replace('_', '-')}",
+                f"--student {student}",
+                "A student that is given is not changed: leave the limit out.",
+            )
+        if ram is not None and target is None:
+            raise invalid(WHERE, "--target with --ram", "none", "Say microcontroller.")
+        return
+    if teacher is None:
         raise invalid(
             WHERE,
-            f"--crop and --flip as at labelling: {' and '.join(labelled) or 'none'}",
-            " and ".join(given) or "none",
-            "Repeat those that keras-kd label was given.",
+            "--teacher with --student auto",
+            "--soft-targets",
+            "The student is made from the teacher's own layers: name its file.",
         )
-    return teacher.attach(
-        split,
-        batch_size=batch_size,
-        shuffle_seed=seed,
-        augment=augment,
-        first_view=done % teacher.views,
-    )
+    if not given:
+        raise invalid(
+            WHERE,
+            "a limit with --student auto",
+            "none",
+            "Say --max-size 250kB, --max-latency 20ms, --max-params, --max-macs or "
+            "--ram.",
+        )
 
 
-def _steps_per_epoch(dataset, settings):
-    return -(-len(dataset.train) // settings["batch_size"])
+def _image_size(settings):
+    return parse_image_size(settings["image_size"])
 
 
 def _report(teacher, student, dataset, settings, folder):

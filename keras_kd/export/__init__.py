@@ -1,7 +1,7 @@
 """Keras models to .tflite files, each with a manifest and a score of its own."""
 
 from keras_kd._checks import AccuracyTooLowError, ConversionError
-from keras_kd.export._targets import Problem
+from keras_kd.export._targets import TARGETS, Problem
 from keras_kd.export.accuracy import Accuracy, accuracy, decide
 from keras_kd.export.c_array import write_c_array
 from keras_kd.export.convert import PRECISIONS, convert
@@ -19,6 +19,7 @@ from keras_kd.export.verify import verify
 
 __all__ = [
     "PRECISIONS",
+    "TARGETS",
     "Accuracy",
     "AccuracyTooLowError",
     "ClassChange",

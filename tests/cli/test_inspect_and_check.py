@@ -66,7 +66,7 @@ def test_check_lists_problems_with_exit_code_1(folder):
 @pytest.mark.parametrize("ram", ["much", "0", "-1", "64 pounds"])
 def test_ram_that_is_no_size(folder, ram):
     arguments = ("check", folder / "small.keras", "--target", "microcontroller")
-    assert "--ram as 65536" in run(*arguments, f"--ram={ram}", code=2)
+    assert "--ram as 250000" in run(*arguments, f"--ram={ram}", code=2)
 
 
 def test_distill_stops_before_it_reads_the_teacher(folder, tmp_path):

@@ -1,0 +1,211 @@
+"""`keras-kd distill --student auto`: from a teacher and limits to a file."""
+
+import dataclasses
+import math
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_kd import budget
+from keras_kd._checks import ConversionError, InvalidInputError
+from keras_kd._files import written_whole
+from keras_kd.benchmark import measure
+from keras_kd.cli import _results, _story
+from keras_kd.cli._console import console
+from keras_kd.cli._deployability import check_or_stop
+from keras_kd.cli._distilling import distil
+from keras_kd.cli.shrink import some_inputs
+from keras_kd.export import LiteRtModel, convert, decide, quantization_aware
+from keras_kd.outputs import find_head
+
+WORTH_TRAINING = 0.01
+"""What a file may lose on validation before the student is trained for its integers."""
+_TRAINED_BITS = {"int8": 8, "int4_weights": 4}
+
+
+@dataclass(frozen=True)
+class _File:
+    """A .tflite file of the student, as good as it is on validation."""
+
+    model: keras.Model
+    manifest: object
+    accuracy: float
+
+
+class AutomaticRun:
+    """Chooses a student, distils it, writes its file, and says what came of it.
+
+    Args:
+        teacher: a trained `keras.Model`.
+        dataset: `DataSet`; every choice is made on its training and validation parts.
+        limits: dict of the limits of `budget.within`.
+        target: "mobile", "browser", "microcontroller" or None.
+        making: dict of "precision", "divisor" and "depths", see `budget.within`.
+        settings: dict, see `_distilling.distil`.
+        folder: `Path` for the results.
+    """
+
+    def __init__(self, teacher, dataset, *, limits, target, making, settings, folder):
+        self.teacher, self.dataset, self.folder = teacher, dataset, folder
+        self.limits, self.target, self.making = limits, target, making
+        self.precision = making["precision"]
+        self.settings = settings | {"limits": limits, "target": target, **making}
+        self.path = folder / f"student-{self.precision}.tflite"
+
+    def run(self):
+        """All of it; what was done before an interruption is not done again."""
+        console.print("If this is interrupted, the same command goes on where it was.")
+        _story.warn_of_poor_teacher(
+            _accuracy(self._predict(self.teacher), self.teacher, self.dataset),
+            self.dataset.num_classes,
+        )
+        keras.utils.set_random_seed(self.settings["seed"])
+        found = self._choose()
+        student = found.student
+        done = [self._distil(student, self.settings, "checkpoint", "Distilling")]
+        file = self._written(student, self.path)
+        trained, checkpoints = self._trained_for_integers(student, file)
+        if trained is not None:
+            file = self._written(trained, self.path)
+        self._save(student, trained)
+        self._report(found, student, file, is_trained=trained is not None)
+        for checkpoint in done + checkpoints:
+            checkpoint.remove()
+
+    def _choose(self):
+        """The largest student within the limits, which runs on its target."""
+        found = budget.within(
+            self.teacher,
+            **self.limits,
+            **self.making,
+            init="teacher",
+            data=some_inputs(self.dataset.train),
+            export_options=self._export_options(),
+            progress=True,
+            name="student",
+        )
+        _story.show_choice(found, self.teacher)
+        if self.target is not None:
+            check_or_stop(found.student, self.target, None)
+            console.print(f"It runs on the target {self.target}.")
+        return found
+
+    def _distil(self, student, settings, folder, title):
+        return distil(
+            self.teacher,
+            student,
+            self.dataset,
+            settings,
+            self.folder / folder,
+            title=title,
+        )
+
+    def _trained_for_integers(self, student, file):
+        """A better model for the file, or None; and the checkpoints of its training."""
+        accuracy = _accuracy(self._predict(student), student, self.dataset)
+        lost, bits = accuracy - file.accuracy, _TRAINED_BITS.get(self.precision)
+        if bits is None or lost <= WORTH_TRAINING:
+            return None, []
+        console.print(
+            f"As {self.precision} the student loses {100 * lost:.1f} points on the "
+            "validation part, so it is trained for its integers."
+        )
+        aware = quantization_aware(student, weights_bits=bits)
+        settings = self.settings | {
+            "epochs": max(1, self.settings["epochs"] // 3),
+            "learning_rate": self.settings["learning_rate"] / 3,
+        }
+        checkpoint = self._distil(
+            aware, settings, "checkpoint-integers", "For integers"
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            other = self._written(aware, Path(folder) / self.path.name)
+        most = self.limits.get("max_size_bytes") or math.inf
+        is_better = other.accuracy > file.accuracy
+        fits = other.manifest.size_bytes <= most
+        return aware if is_better and fits else None, [checkpoint]
+
+    def _written(self, model, path):
+        manifest = convert(
+            model,
+            path,
+            precision=self.precision,
+            calibration_data=self.dataset.train,
+            **self._export_options(),
+        )
+        score = _accuracy(LiteRtModel(path), model, self.dataset)
+        return _File(model, manifest, score)
+
+    def _export_options(self):
+        return {
+            "labels": self.dataset.class_names,
+            "float_io": self.target == "browser" and self.precision != "float32",
+        }
+
+    def _save(self, student, trained):
+        """The Keras models, under their final names."""
+        with written_whole(self.folder / "student.keras") as (path,):
+            student.save(path)
+        if trained is not None:
+            with written_whole(self.path.with_suffix(".keras")) as (path,):
+                trained.save(path)
+
+    def _report(self, found, student, file, *, is_trained):
+        """Measures on the test part, writes the numbers and tells the story."""
+        x, y = self.dataset.test.arrays()
+        labels = len(self.dataset.train) if self.settings["alpha"] > 0 else 0
+        rows = [
+            _results.keras_row(name, kind, model, self.teacher, x, y, labels=number)
+            for name, kind, model, number in (
+                ("teacher", "teacher", self.teacher, 0),
+                ("student", "distilled", student, labels),
+            )
+        ]
+        # Of a float32 file: a Keras model has no latency of its own.
+        rows[0] = dataclasses.replace(rows[0], latency_ms=_latency_ms(self.teacher))
+        row = _results.tflite_row(
+            self.path.name,
+            file.manifest,
+            self.path,
+            file.model,
+            self.teacher,
+            x,
+            y,
+            labels=labels,
+        )
+        _results.write(
+            self.folder / "results.json",
+            [*rows, row],
+            seed=self.settings["seed"],
+            settings=self.settings,
+            tried=[dataclasses.asdict(one) for one in found.tried],
+            trained_for_integers=is_trained,
+        )
+        with written_whole(self.folder / "budget.png") as (path,):
+            found.plot().savefig(path, dpi=150, format="png")
+        _story.tell(rows[0], row, found, folder=self.folder, data=self.dataset)
+
+    @staticmethod
+    def _predict(model):
+        return lambda x: model.predict(x, verbose=0)
+
+
+def _latency_ms(model):
+    """Of a float32 file of a model, see `_results.Row`; None if it has none."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "teacher.tflite")
+        try:
+            convert(model, path, precision="float32")
+        except (ConversionError, InvalidInputError):
+            return None
+        latency = measure(path)
+    return {"p50": latency.p50_ms, "p90": latency.p90_ms}
+
+
+def _accuracy(predict, model, dataset):
+    """The share of the validation part that a model or its file is right on."""
+    x, y = dataset.validation.arrays()
+    return float(np.mean(decide(predict(x), find_head(model).activation) == y))
