@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 _DISTILLERS = ("Distiller", "MutualDistiller")
 _ROOMS = (
     "benchmark",
+    "budget",
     "callbacks",
     "data",
     "distiller",

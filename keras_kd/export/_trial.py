@@ -11,11 +11,11 @@ from keras_kd.export._deployed import deployed
 from keras_kd.export._names import layer_names
 from keras_kd.export._process import run_converter
 from keras_kd.export._targets import Problem, loops
+from keras_kd.export.examples import random_examples
 from keras_kd.export.inspect import inspect
 from keras_kd.export.quantization import is_quantization_aware
 from keras_kd.outputs.litert import open_interpreter
 
-_EXAMPLES = 8
 # An operation that the converter refuses, and the scopes that it is in.
 _REFUSED = re.compile(
     r"error: loc\(.*?fused\[\"\w+:\", \"([^\"@]+).*?: "
@@ -75,13 +75,14 @@ def try_to_convert(source, target):
 
 
 def _convert(source, *, in_int8, float_io=False, aware=False, runs=True):
+    examples = random_examples(source.shape[1:], source.dtype)
     with tempfile.TemporaryDirectory(prefix="keras-kd-") as folder:
         path = Path(folder, "student.tflite")
         run_converter(
             source,
             path,
             precision="int8" if in_int8 or aware else "float32",
-            calibration=_examples(source) if in_int8 and not aware else None,
+            calibration=examples if in_int8 and not aware else None,
             float_io=float_io,
             trained_ranges=aware,
         )
@@ -117,15 +118,6 @@ def _example(student):
     if not isinstance(shape, tuple | list) or None in shape[1:]:
         return None
     return np.zeros((1, *shape[1:]), "float32")
-
-
-def _examples(source):
-    """Random inputs for the ranges of int8: positions of a table must be small."""
-    generator = np.random.default_rng(0)
-    shape = (_EXAMPLES, *source.shape[1:])
-    if source.dtype.startswith("float"):
-        return generator.normal(size=shape).astype(source.dtype)
-    return generator.integers(0, 2, shape).astype(source.dtype)
 
 
 def _refusals(error, source):

@@ -41,7 +41,8 @@ def suggest_layers(teacher: keras.Model, student: keras.Model) -> list[LayerPair
     A stage ends at the last layer of its resolution, where its features are most
     abstract. Resolutions count relative to each model's input, so that the models may
     take images of different sizes; halvings are rounded, so that 28 -> 4 (a padded
-    model) and 32 -> 4 are the same stage.
+    model) and 32 -> 4 are the same stage. Sequences and tokens count alike: a
+    transformer, which shortens nothing, is one stage.
 
     Args:
         teacher: Functional or Sequential, with one input, channels last. Models inside
@@ -118,7 +119,7 @@ def _halvings(input_shape, shape):
 
 
 def _run_shapes(model):
-    """The shape of the input, and of every layer's output in the order they run."""
+    """The shape of the input with channels, and of each output in the order they run."""
     inputs = getattr(model, "inputs", None) or ()
     if len(inputs) != 1:
         raise invalid(
@@ -133,5 +134,9 @@ def _run_shapes(model):
         lambda tensor: keras.KerasTensor((None, *tensor.shape[1:]), tensor.dtype),
         structure,
     )
-    input_shape = keras.tree.flatten(symbols)[0].shape
-    return input_shape, layer_shapes(model, symbols)
+    (symbol,) = keras.tree.flatten(symbols)
+    shape = symbol.shape
+    if len(shape) == 2 and "int" in keras.backend.standardize_dtype(symbol.dtype):
+        # Tokens: their one axis is that of positions, and channels come with embedding.
+        shape = (*shape, 1)
+    return shape, layer_shapes(model, symbols)

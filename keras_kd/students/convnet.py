@@ -12,6 +12,8 @@ def convnet(input_shape, num_classes, *, width, blocks=2, name="convnet"):
     Each block has two 3x3 convolutions and halves the image; each doubles the width.
     Every operation is a TFLite builtin with an int8 kernel.
 
+    Runs on: mobile, browser, microcontroller.
+
     Args:
         input_shape: `(height, width, channels)`.
         num_classes: int, the units of the head, which gives logits.

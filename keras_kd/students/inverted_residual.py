@@ -33,6 +33,8 @@ def inverted_residual_net(
 ):
     """Narrow residual blocks that widen for a depthwise convolution, and gate it.
 
+    Runs on: mobile, browser, microcontroller.
+
     Args:
         input_shape: `(height, width, channels)`.
         num_classes: int, the units of the head, which gives logits.

@@ -14,6 +14,8 @@ def residual_net(
     With width 16, 3 stages and one block it is the ResNet-8 of the MLPerf Tiny
     benchmark, with 3 blocks the ResNet-20 for CIFAR-10.
 
+    Runs on: mobile, browser, microcontroller.
+
     Args:
         input_shape: `(height, width, channels)`.
         num_classes: int, the units of the head, which gives logits.

@@ -17,6 +17,8 @@ def separable_convnet(
 ):
     """One convolution of stride 2, then depthwise and pointwise ones, all of one width.
 
+    Runs on: mobile, browser, microcontroller.
+
     Args:
         input_shape: `(height, width, channels)`; `(frames, coefficients, 1)` for sound.
         num_classes: int, the units of the head, which gives logits.

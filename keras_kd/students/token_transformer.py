@@ -21,6 +21,9 @@ def token_transformer(
     Positions come from a depthwise convolution of the embeddings, so that the model is
     of standard layers only, for every converter.
 
+    Runs on: mobile, browser. TensorFlow Lite Micro lacks the SELECT that comes
+    from Embedding.
+
     Args:
         sequence_length: int > 0, of the tokens of one example.
         vocabulary_size: int > 0; tokens are below it.

@@ -5,9 +5,9 @@ import itertools
 from pathlib import Path
 
 from keras_kd._files import check_space, written_whole
+from keras_kd._progress import shown
 from keras_kd.teachers import _store
 from keras_kd.teachers._labelling import Labelling
-from keras_kd.teachers._progress import shown
 from keras_kd.teachers._store import WHERE
 from keras_kd.teachers.soft_targets import SoftTargets
 

@@ -6,7 +6,7 @@ from keras import layers
 
 from keras_kd.losses.suggest import suggest_layers
 from keras_kd.outputs import find_layer
-from keras_kd.students import convnet
+from keras_kd.students import convnet, token_transformer
 
 
 def named(pairs):
@@ -139,3 +139,13 @@ def test_an_input_by_name_is_one_input():
     image = keras.Input((8, 8, 1), name="image")
     model = keras.Model({"image": image}, conv("a")(image))
     assert named(suggest_layers(model, model)) == [("a", "a")]
+
+
+def test_tokens_are_one_stage_that_ends_before_they_are_pooled():
+    def transformer(width, blocks):
+        return token_transformer(12, 50, 3, width=width, blocks=blocks)
+
+    (pair,) = suggest_layers(transformer(16, 2), transformer(8, 1))
+    assert pair.teacher_shape == (None, 12, 16)
+    assert pair.student_shape == (None, 12, 8)
+    assert pair.teacher_layer.startswith("layer_normalization")

@@ -1,9 +1,13 @@
 """Small networks that are known to deploy."""
 
+import re
+
 import numpy as np
 import pytest
 
 import keras_kd
+from keras_kd import students
+from keras_kd.losses import suggest_layers
 from keras_kd.students import (
     convnet,
     inverted_residual_net,
@@ -104,6 +108,35 @@ def test_catalogue_can_be_shrunk(name):
     student = shrink(model, width=0.5, init="teacher", data=x)
     assert student(x).shape == (8, model.output_shape[-1])
     assert student.count_params() < model.count_params()
+
+
+# Of the targets, microcontrollers ask the most.
+QUICK = [(name, "microcontroller") for name in MODELS]
+
+
+@pytest.mark.parametrize(
+    ("name", "target"),
+    [
+        pytest.param(
+            name, target, marks=[] if (name, target) in QUICK else pytest.mark.slow
+        )
+        for name in MODELS
+        for target in ("mobile", "browser", "microcontroller")
+    ],
+)
+def test_catalogue_runs_where_its_docstring_says(name, target):
+    text = getattr(students, name).__doc__
+    (listed,) = re.findall(r"Runs on: ([\w, ]+)\.", text)
+    answer = keras_kd.export.check_deployable(MODELS[name](), target=target)
+    assert answer.ok == (target in listed.split(", ")), answer.problems
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_layers_of_a_shrunk_net_pair_with_those_of_the_same_names(name):
+    model = MODELS[name]()
+    pairs = suggest_layers(model, shrink(model))
+    assert pairs
+    assert all(pair.teacher_layer == pair.student_layer for pair in pairs)
 
 
 @pytest.mark.slow

@@ -63,6 +63,16 @@ class Analysis:
         """Those of the teacher and of all models in it."""
         return self._graphs.values()
 
+    def operations(self):
+        """All layers and operations that the student has, each once; no models."""
+        found = {
+            id(node.operation): node.operation
+            for graph in self.graphs()
+            for node in graph.nodes
+            if not is_model(node.operation)
+        }
+        return list(found.values())
+
     def _run(self, model, inputs):
         return self.graph(model).run(inputs, self._visit)
 

@@ -97,6 +97,14 @@ class Ledger:
 
     def groups(self):
         """`(roots, kept)` of each group: which channels it has, how many stay."""
+        for roots, step in self.steps():
+            yield roots, scaled_size(len(roots), self.width, step)
+
+    def steps(self):
+        """`(roots, step)` of each group: its channels stay in multiples of `step`.
+
+        The step of a group of which all stay is its size.
+        """
         sources, fixed = defaultdict(Counter), set()
         for channel, source in enumerate(self._source):
             sources[self.root(channel)][source] += 1
@@ -106,18 +114,16 @@ class Ledger:
             tied_to = tuple(sorted(sources[root].items()))
             groups[root in fixed, tied_to].append(root)
         for (is_fixed, tied_to), roots in groups.items():
-            kept = len(roots) if is_fixed else self._kept(len(roots), tied_to)
-            yield np.array(roots), kept
+            yield np.array(roots), len(roots) if is_fixed else self._step(tied_to)
 
-    def _kept(self, size, tied_to):
+    def _step(self, tied_to):
         # A channel that a layer has once for each of `times` groups counts as many.
-        step = math.lcm(
+        return math.lcm(
             *(
                 self._divisors[source] // math.gcd(self._divisors[source], times)
                 for source, times in tied_to
             )
         )
-        return scaled_size(size, self.width, step)
 
 
 def scaled_size(size, width, divisor):

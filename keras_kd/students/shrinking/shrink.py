@@ -70,7 +70,7 @@ def shrink(
         >>> teacher.count_params(), student.count_params()
         (66218, 16986)
     """
-    _check(teacher, width, depth, divisor, init, data)
+    check_arguments(teacher, width, depth, divisor, init, data)
     wired = without_blocks(teacher, depth) if depth < 1 else {}
     analysis = Analysis(teacher, width=width, divisor=divisor, wired=wired)
     scores = channel_scores(analysis, data) if init == "teacher" else None
@@ -83,7 +83,8 @@ def shrink(
     return student
 
 
-def _check(teacher, width, depth, divisor, init, data):
+def check_arguments(teacher, width, depth, divisor, init, data):
+    """Raises what `shrink` raises for arguments that it cannot use."""
     check_followable(teacher)
     for argument, value in (("width", width), ("depth", depth)):
         if not is_number(value) or not 0 < value <= 1:

@@ -5,6 +5,11 @@ from keras import layers
 from keras_kd.students.shrinking.scaling import Scaling, cannot_scale
 
 
+def takes_heads(num_heads, width):
+    """Whether the share `width` of the heads is a whole number of them."""
+    return float(num_heads * width).is_integer()
+
+
 def multi_head_attention(call):
     """Fewer heads of the same size where that is exact, else the heads' size scales."""
     layer, ledger = call.layer, call.ledger
@@ -12,7 +17,7 @@ def multi_head_attention(call):
     outgoing = call.output_shapes[0][len(query.axes) - 1 :]
     if len(outgoing) > 1:
         raise cannot_scale(layer, "its output has several new axes")
-    if float(layer.num_heads * ledger.width).is_integer():
+    if takes_heads(layer.num_heads, ledger.width):
         heads = ledger.new(layer.num_heads, divisor=1)
         keys = values = None
     else:
