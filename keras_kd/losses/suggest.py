@@ -119,7 +119,7 @@ def _halvings(input_shape, shape):
 
 
 def _run_shapes(model):
-    """The shape of the input with channels, and of each output in the order they run."""
+    """The shape of the input, with channels, and of each output in running order."""
     inputs = getattr(model, "inputs", None) or ()
     if len(inputs) != 1:
         raise invalid(
