@@ -49,7 +49,7 @@ from _every_loss_table import chosen_factor, factor_key, summary, table
 
 from keras_kd._checks import InvalidInputError
 from keras_kd._files import write_json
-from keras_kd.benchmark.latency import describe_machine
+from keras_kd.benchmark.host import describe_machine
 from keras_kd.cli._console import console, progress
 
 ROOT = Path(__file__).parent.parent

@@ -20,7 +20,7 @@ from _export_recipes import OTHERS, TAKEN
 from keras import layers
 
 from keras_kd._files import write_json
-from keras_kd.benchmark.latency import describe_machine
+from keras_kd.benchmark.host import describe_machine
 from keras_kd.data import load
 from keras_kd.export import LiteRtModel, accuracy, convert
 from keras_kd.export.manifest import versions

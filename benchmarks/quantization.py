@@ -30,7 +30,7 @@ from _quantization_runs import BATCH_SIZE, run, setting_of, teacher_of
 from _quantization_table import summary, table
 
 from keras_kd._files import write_json
-from keras_kd.benchmark.latency import describe_machine
+from keras_kd.benchmark.host import describe_machine
 from keras_kd.data import load
 from keras_kd.data.augment import describe
 

@@ -59,7 +59,7 @@ from _soft_targets_table import (
 from step_time import measure
 
 from keras_kd._files import write_json
-from keras_kd.benchmark.latency import describe_machine
+from keras_kd.benchmark.host import describe_machine
 from keras_kd.data import load
 
 ROOT = Path(__file__).parent

@@ -20,7 +20,7 @@ from tensorflow.tsl.profiler.protobuf.xplane_pb2 import XSpace
 
 import keras_kd
 from keras_kd._files import write_json
-from keras_kd.benchmark.latency import describe_machine
+from keras_kd.benchmark.host import describe_machine
 
 OF_LOSSES = ("soft_target", "feature", "compile_loss")
 PARTS = {

@@ -26,7 +26,7 @@ import tensorflow as tf
 from keras import layers
 
 import keras_kd
-from keras_kd.benchmark.latency import describe_machine
+from keras_kd.benchmark.host import describe_machine
 
 BATCH_SIZE = 64
 STEPS = 12

@@ -30,7 +30,7 @@ from _student_sizes_runs import BATCH_SIZE, DIVISOR, Runs, accuracy, plan
 from _student_sizes_table import figure, summary, table
 
 from keras_kd._files import write_json, written_whole
-from keras_kd.benchmark.latency import describe_machine
+from keras_kd.benchmark.host import describe_machine
 from keras_kd.data import load
 from keras_kd.data.augment import describe
 

@@ -34,6 +34,15 @@ class ConversionError(RuntimeError):
     printed = ""
 
 
+class DeviceError(RuntimeError):
+    """A device, or the program on it, did not do what was asked; one clear line.
+
+    Example:
+        >>> issubclass(DeviceError, RuntimeError)
+        True
+    """
+
+
 class AccuracyTooLowError(RuntimeError):
     """A .tflite file is less accurate than was asked for.
 

@@ -37,7 +37,7 @@ def test_python_blocks_run_in_order(tmp_path):
     )
     assert result.returncode == 0, result.stderr[-2000:]
     assert "accuracy of the file" in result.stdout
-    assert "Latency(" in result.stdout
+    assert "Measurement(" in result.stdout
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -9,10 +9,12 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_kd._checks import invalid
 from keras_kd.benchmark import measure
-from keras_kd.benchmark.latency import describe_machine
+from keras_kd.benchmark.host import describe_machine
 from keras_kd.budget._records import digest, model_digest
 from keras_kd.budget.candidate import Candidate
+from keras_kd.budget.limits import WHERE
 from keras_kd.export import convert, inspect
 from keras_kd.export.manifest import versions
 from keras_kd.students import shrink
@@ -127,6 +129,13 @@ class Measuring:
             latency = measure(
                 path, target=self._conditions.target, threads=self._conditions.threads
             )
+            if latency.p50_ms is None:
+                raise invalid(
+                    WHERE,
+                    "`target` that has times for `max_latency_ms`",
+                    f'"{self._conditions.target}", {latency.measured_on}',
+                    "Choose a device or the host, or leave the limit out.",
+                )
             times_ms.append(latency.p50_ms)
         return times_ms
 

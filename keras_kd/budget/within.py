@@ -2,7 +2,7 @@
 
 from keras_kd._checks import check_choice, invalid
 from keras_kd._progress import shown
-from keras_kd.benchmark.latency import TARGETS
+from keras_kd.benchmark.targets import target_module
 from keras_kd.budget._impossible import impossible
 from keras_kd.budget._measuring import Conditions, Measuring
 from keras_kd.budget._records import records_in
@@ -57,7 +57,7 @@ def within(
     the file of the trained student is no larger, with the same precision and options.
     (Which operations join integers of several ranges depends on the ranges: with
     recurrent layers, pass `data`. The file of a quantisation-aware copy is another.)
-    A latency is of this machine at this time: the median of 200 runs, and within 15 %
+    A latency is of the target at this time: the median of 200 runs, and within 15 %
     of the limit the median of three such medians, which another day may exceed.
 
     Args:
@@ -171,7 +171,7 @@ def _size(candidate):
 
 def _check(precision, target, threads, depths, options):
     check_choice(WHERE, "precision", precision, PRECISIONS)
-    check_choice(WHERE, "target", target, TARGETS)
+    target_module(target)
     if type(threads) is not int or threads < 1:
         raise invalid(
             WHERE, "`threads` to be an int of at least 1", repr(threads), "Choose 1."

@@ -8,11 +8,18 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from rich.markup import escape
 
 from keras_kd import budget
-from keras_kd._checks import ConversionError, InvalidInputError
+from keras_kd._checks import (
+    ConversionError,
+    DeviceError,
+    InvalidInputError,
+    check_choice,
+)
 from keras_kd._files import written_whole
 from keras_kd.benchmark import measure
+from keras_kd.benchmark.targets import TARGETS, target_module
 from keras_kd.cli import _results, _story
 from keras_kd.cli._console import console
 from keras_kd.cli._deployability import check_or_stop
@@ -23,6 +30,12 @@ from keras_kd.outputs import find_head
 
 WORTH_TRAINING = 0.01
 """What a file may lose on validation before the student is trained for its integers."""
+_RUNS_AS = {
+    "browser": "browser",
+    "microcontroller": "microcontroller",
+    "cortex-m4": "microcontroller",
+}
+_WITHOUT_TIMES = ("mobile", "microcontroller", "cortex-m4", "aarch64")
 _TRAINED_BITS = {"int8": 8, "int4_weights": 4}
 
 
@@ -35,6 +48,28 @@ class _File:
     accuracy: float
 
 
+def places(target):
+    """Where a student must run, and where it is timed.
+
+    Args:
+        target: see `AutomaticRun`.
+
+    Returns:
+        The target of `check_deployable` or None, and that of `benchmark.measure`.
+
+    Raises:
+        ValueError: There is no such target.
+    """
+    if target is None:
+        return None, "host"
+    name = target.partition(":")[0]
+    check_choice("keras-kd distill", "--target", name, ("mobile", *TARGETS))
+    if name != "mobile":
+        target_module(target)
+    timed_on = "host" if name in _WITHOUT_TIMES else target
+    return _RUNS_AS.get(name, "mobile"), timed_on
+
+
 class AutomaticRun:
     """Chooses a student, distils it, writes its file, and says what came of it.
 
@@ -42,7 +77,8 @@ class AutomaticRun:
         teacher: a trained `keras.Model`.
         dataset: `DataSet`; every choice is made on its training and validation parts.
         limits: dict of the limits of `budget.within`.
-        target: "mobile", "browser", "microcontroller" or None.
+        target: None, "mobile", or a target of `benchmark.measure`: where the student
+            must run, and where it is timed, this machine where that has no times.
         making: dict of "precision", "divisor" and "depths", see `budget.within`.
         settings: dict, see `_distilling.distil`.
         folder: `Path` for the results.
@@ -50,7 +86,8 @@ class AutomaticRun:
 
     def __init__(self, teacher, dataset, *, limits, target, making, settings, folder):
         self.teacher, self.dataset, self.folder = teacher, dataset, folder
-        self.limits, self.target, self.making = limits, target, making
+        self.limits, self.making = limits, making
+        self.target, self.timed_on = places(target)
         self.precision = making["precision"]
         self.settings = settings | {"limits": limits, "target": target, **making}
         self.path = folder / f"student-{self.precision}.tflite"
@@ -81,6 +118,7 @@ class AutomaticRun:
             self.teacher,
             **self.limits,
             **self.making,
+            target=self.timed_on,
             init="teacher",
             data=some_inputs(self.dataset.train),
             export_options=self._export_options(),
@@ -165,7 +203,7 @@ class AutomaticRun:
             )
         ]
         # Of a float32 file: a Keras model has no latency of its own.
-        rows[0] = dataclasses.replace(rows[0], latency_ms=_latency_ms(self.teacher))
+        rows[0] = dataclasses.replace(rows[0], latency_ms=self._teacher_ms())
         row = _results.tflite_row(
             self.path.name,
             file.manifest,
@@ -175,6 +213,7 @@ class AutomaticRun:
             x,
             y,
             labels=labels,
+            latency=self._latency(self.path),
         )
         _results.write(
             self.folder / "results.json",
@@ -188,21 +227,28 @@ class AutomaticRun:
             found.plot().savefig(path, dpi=150, format="png")
         _story.tell(rows[0], row, found, folder=self.folder, data=self.dataset)
 
+    def _teacher_ms(self):
+        """The times of a float32 file of the teacher; None if it has none."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "teacher.tflite")
+            try:
+                convert(self.teacher, path, precision="float32")
+            except (ConversionError, InvalidInputError):
+                return None
+            latency = self._latency(path)
+        return latency and {"p50": latency.p50_ms, "p90": latency.p90_ms}
+
+    def _latency(self, path):
+        """The `Measurement` of a file; None, and a note, if the device is gone."""
+        try:
+            return measure(path, target=self.timed_on)
+        except DeviceError as error:
+            console.print(f"[bold yellow]Note[/] Not timed: {escape(str(error))}")
+            return None
+
     @staticmethod
     def _predict(model):
         return lambda x: model.predict(x, verbose=0)
-
-
-def _latency_ms(model):
-    """Of a float32 file of a model, see `_results.Row`; None if it has none."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "teacher.tflite")
-        try:
-            convert(model, path, precision="float32")
-        except (ConversionError, InvalidInputError):
-            return None
-        latency = measure(path)
-    return {"p50": latency.p50_ms, "p90": latency.p90_ms}
 
 
 def _accuracy(predict, model, dataset):

@@ -66,8 +66,17 @@ def fail(message, *, code=2):
         message: what to say.
         code: int, the exit code: 2 for input that cannot be used.
     """
-    errors.print(f"[bold red]Error[/] {_plain(message)}", soft_wrap=True)
+    show_error(message)
     raise SystemExit(code)
+
+
+def show_error(message):
+    """Prints one line to stderr.
+
+    Args:
+        message: what to say.
+    """
+    errors.print(f"[bold red]Error[/] {_plain(message)}", soft_wrap=True)
 
 
 def _plain(message):

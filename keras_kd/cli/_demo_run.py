@@ -6,6 +6,7 @@ import tensorflow as tf
 
 import keras_kd
 from keras_kd._files import written_whole
+from keras_kd.benchmark import measure
 from keras_kd.cli import _results
 from keras_kd.cli._training import cosine_adam, train
 from keras_kd.data import Split, random_crop
@@ -92,6 +93,7 @@ class DemoRun:
                     self.teacher,
                     *self.test,
                     labels=len(self.data.train),
+                    latency=measure(path),
                 )
             )
             self.bar.update(task, advance=1, note="")

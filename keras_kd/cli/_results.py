@@ -24,7 +24,7 @@ class Row:
         teacher_agreement: float in [0, 1]: the same class as the teacher; None where
             only its soft targets are there.
         keras_agreement: float in [0, 1], of a file with its Keras model; or None.
-        latency_ms: dict of "p50" and "p90", or None for Keras models.
+        latency_ms: dict of "p50" and "p90", or None.
         measured_on: str, the device of the latency, or None.
     """
 
@@ -62,14 +62,12 @@ def keras_row(name, kind, model, teacher, x, y, *, labels):
     )
 
 
-def tflite_row(name, manifest, path, model, teacher, x, y, *, labels):
-    """Measures a .tflite file: its accuracy, its agreement and its latency here."""
-    from keras_kd.benchmark import measure
+def tflite_row(name, manifest, path, model, teacher, x, y, *, labels, latency):
+    """Scores a .tflite file here; `latency` is its `Measurement`, or None."""
     from keras_kd.export import LiteRtModel, decide, verify
     from keras_kd.outputs import find_head
 
     verified = verify(path, model, (x, y))
-    latency = measure(path)
     chosen = decide(LiteRtModel(path)(x), find_head(model).activation)
     return Row(
         name=name,
@@ -82,8 +80,8 @@ def tflite_row(name, manifest, path, model, teacher, x, y, *, labels):
         accuracy_ci95=verified.accuracy_ci95,
         teacher_agreement=float(np.mean(chosen == _classes(teacher, x))),
         keras_agreement=verified.keras_agreement,
-        latency_ms={"p50": latency.p50_ms, "p90": latency.p90_ms},
-        measured_on=latency.measured_on,
+        latency_ms=latency and {"p50": latency.p50_ms, "p90": latency.p90_ms},
+        measured_on=latency and latency.measured_on,
     )
 
 

@@ -113,8 +113,13 @@ def _interval(row):
 def _sentence(teacher, student):
     kept = student.accuracy / teacher.accuracy
     smaller = teacher.size_bytes / student.size_bytes
-    return (
+    said = (
         f"The file is {smaller:.0f}x smaller than the teacher's weights and keeps "
-        f"{kept:.1%} of its accuracy. Times are medians on the "
-        f"{student.measured_on}, one thread; a phone or board has others."
+        f"{kept:.1%} of its accuracy."
+    )
+    if student.measured_on is None:
+        return said
+    return (
+        f"{said} Times are medians on the {student.measured_on}, one thread; "
+        "other devices have others."
     )

@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from keras_kd._checks import ConversionError, InvalidInputError
+from keras_kd._checks import ConversionError, DeviceError, InvalidInputError
 from keras_kd.cli import (
     benchmark,
     check,
@@ -52,5 +52,5 @@ def main():
     silence_native_logs()
     try:
         app(arguments)
-    except (ConversionError, InvalidInputError, OSError) as error:
+    except (ConversionError, DeviceError, InvalidInputError, OSError) as error:
         fail(error)

@@ -1,7 +1,7 @@
 """Keras models to .tflite files, each with a manifest and a score of its own."""
 
 from keras_kd._checks import AccuracyTooLowError, ConversionError
-from keras_kd.export._targets import TARGETS, Problem
+from keras_kd.export._targets import Problem
 from keras_kd.export.accuracy import Accuracy, accuracy, decide
 from keras_kd.export.c_array import write_c_array
 from keras_kd.export.convert import PRECISIONS, convert
@@ -13,13 +13,13 @@ from keras_kd.export.litert import LiteRtModel
 from keras_kd.export.manifest import Manifest, TensorInfo
 from keras_kd.export.normalization import Normalization
 from keras_kd.export.per_class import ClassChange
+from keras_kd.export.plain_c import PlainC, write_plain_c
 from keras_kd.export.quantization import float_layers, quantization_aware
 from keras_kd.export.verification import Verification
 from keras_kd.export.verify import verify
 
 __all__ = [
     "PRECISIONS",
-    "TARGETS",
     "Accuracy",
     "AccuracyTooLowError",
     "ClassChange",
@@ -32,6 +32,7 @@ __all__ = [
     "Manifest",
     "Normalization",
     "Operation",
+    "PlainC",
     "Problem",
     "Tensor",
     "TensorInfo",
@@ -45,4 +46,5 @@ __all__ = [
     "quantization_aware",
     "verify",
     "write_c_array",
+    "write_plain_c",
 ]

@@ -33,12 +33,13 @@ _ELEMENT_BYTES = {
 
 
 @dataclass
-class _Buffer:
-    """Bytes that are needed from one step to another, both included."""
+class Buffer:
+    """Bytes needed from one step to another, both included, and their place."""
 
     size: int
     first: int = -1
     last: int = -1
+    offset: int = 0
 
     def used(self, step):
         self.last = step
@@ -57,7 +58,7 @@ def arena_bytes(model):
         Int, what TensorFlow Lite Micro's `RecordingMicroAllocator` reports as "Arena
         allocation head" for the reference kernels.
     """
-    return _pack(Plan(model).placed())
+    return pack(Plan(model).placed())
 
 
 class Plan:
@@ -75,12 +76,12 @@ class Plan:
         self.model = model
         self.step = 0
         self.tensors = [
-            [_Buffer(tensor_bytes(tensor)) for tensor in graph.tensors]
+            [Buffer(tensor_bytes(tensor)) for tensor in graph.tensors]
             for graph in model.subgraphs
         ]
         self.scratch = {
             (number, position): [
-                _Buffer(size) for size in _scratch_bytes(model, graph, operator)
+                Buffer(size) for size in _scratch_bytes(model, graph, operator)
             ]
             for number, graph in enumerate(model.subgraphs)
             for position, operator in enumerate(graph.operators or ())
@@ -182,8 +183,8 @@ def _axes_bytes(inputs):
     return [4 * len(_tflite.shape(inputs[0])), 4 * _tflite.elements(inputs[1])]
 
 
-def _pack(buffers):
-    """The size of the memory that holds all buffers, no two at once in one place."""
+def pack(buffers):
+    """Gives each buffer an offset, no two at once in one place; the size of all."""
     placed = []  # (offset, size, first, last), by offset
     # Of equal sizes, TFLM takes the last first.
     for buffer in sorted(reversed(buffers), key=_aligned_bytes, reverse=True):
@@ -194,6 +195,7 @@ def _pack(buffers):
             if start - offset >= size:
                 break
             offset = max(offset, start + taken)
+        buffer.offset = offset
         placed.append((offset, size, buffer.first, buffer.last))
         placed.sort(key=lambda one: one[0])
     return max((offset + size for offset, size, *_ in placed), default=0)

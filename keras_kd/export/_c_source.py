@@ -91,7 +91,7 @@ def header(name, inspection, labels):
     capitals = name.upper()
     names = sorted({operation.name for operation in inspection.operations})
     return _HEADER.format(
-        file=_plain(inspection.file),
+        file=plain(inspection.file),
         precision=inspection.inputs[0].dtype,
         name=name,
         capitals=capitals,
@@ -99,7 +99,7 @@ def header(name, inspection, labels):
         arena=inspection.micro_arena_bytes,
         activations=inspection.arena_bytes,
         count=len(names),
-        borders=_borders(capitals, inspection),
+        borders=borders(capitals, inspection),
         labels=_label_lines(name, labels, "extern ", ";") if labels else "",
         resolver=_resolver(name, names, inspection),
     )
@@ -130,7 +130,7 @@ def source(name, content, labels):
     )
 
 
-def _borders(capitals, inspection):
+def borders(capitals, inspection):
     """Macros for each input and output."""
     text = ""
     for kind, tensors in (("INPUT", inspection.inputs), ("OUTPUT", inspection.outputs)):
@@ -161,7 +161,7 @@ def _resolver(name, names, inspection):
         )
     reasons = {f"{one.operation}: {one.reason}" for one in problems}
     reasons |= {f"{one}: it is not builtin." for one in custom}
-    listed = "".join(f"\n   {_plain(reason)}" for reason in sorted(reasons))
+    listed = "".join(f"\n   {plain(reason)}" for reason in sorted(reasons))
     return f"/* TensorFlow Lite Micro cannot run this file.{listed} */\n"
 
 
@@ -178,7 +178,7 @@ def _string(text):
     return f'"{escaped.decode()}"'
 
 
-def _plain(text):
+def plain(text):
     """What cannot end a comment, or begin another."""
     return re.sub(r"[^\w .,:()/-]", "_", text, flags=re.ASCII)
 

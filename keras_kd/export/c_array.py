@@ -65,7 +65,7 @@ def write_c_array(tflite_path, folder, *, name="student_model"):
         ...     "student_model_add_operations" in header.read_text()
         True
     """
-    _check_name(name)
+    check_name(WHERE, name)
     header, source = Path(folder, f"{name}.h"), Path(folder, f"{name}.c")
     check_writable(WHERE, header)
     check_writable(WHERE, source)
@@ -89,13 +89,14 @@ def write_c_array(tflite_path, folder, *, name="student_model"):
     return header, source
 
 
-def _check_name(name):
+def check_name(where, name):
+    """Raises unless `name` is an identifier of C; `where` is as in `invalid`."""
     is_identifier = isinstance(name, str) and re.fullmatch(
         r"[A-Za-z]\w*", name, re.ASCII
     )
     if not is_identifier or name in _KEYWORDS or "__" in name:
         raise invalid(
-            WHERE,
+            where,
             "`name` as an identifier of C: letters, digits and single underscores, a "
             "letter first, no keyword",
             repr(name),

@@ -2,14 +2,14 @@
 
 import pytest
 
-from keras_kd.benchmark import Latency
+from keras_kd.benchmark import Measurement
 from keras_kd.budget import _measuring, within
 from keras_kd.export import inspect
 from keras_kd.students import convnet
 
 
 def latency(p50_ms):
-    return Latency(1.0, p50_ms, p50_ms, p50_ms, 200, 1, "here", "host CPU")
+    return Measurement("host", "host CPU", "here", "LiteRT", p50_ms=p50_ms)
 
 
 @pytest.fixture

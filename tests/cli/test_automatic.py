@@ -9,6 +9,7 @@ import time
 import keras
 import pytest
 
+from keras_kd._checks import DeviceError
 from keras_kd.cli import _automatic
 from keras_kd.cli._automatic import AutomaticRun
 from keras_kd.export import LiteRtModel, verify
@@ -175,13 +176,45 @@ def test_untrained_teacher_is_noticed(digits, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        (None, (None, "host")),
+        ("mobile", ("mobile", "host")),
+        ("microcontroller", ("microcontroller", "host")),
+        ("cortex-m4", ("microcontroller", "host")),
+        ("browser", ("browser", "browser")),
+        ("linux", ("mobile", "linux")),
+        ("ssh:pi@board", ("mobile", "ssh:pi@board")),
+        ("android", ("mobile", "android")),
+    ],
+)
+def test_target_tells_where_it_must_run_and_where_it_is_timed(target, expected):
+    assert _automatic.places(target) == expected
+
+
+def test_a_device_that_is_gone_at_the_end_costs_its_time_only(
+    teacher, digits, tmp_path, monkeypatch, capsys
+):
+    def gone(path, *, target):
+        raise DeviceError("browser: it is gone")
+
+    monkeypatch.setattr(_automatic, "measure", gone)
+    out = tmp_path / "run"
+    in_process(teacher, digits, out).run()
+    assert "Not timed: browser: it is gone" in capsys.readouterr().out
+    *_, row = json.loads((out / "results.json").read_text())["rows"]
+    assert row["latency_ms"] is None
+    assert row["accuracy"] > 0.5
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         ([], "a limit with --student auto"),
         (["--max-size", "1kB"], "smallest reachable"),
         (["--max-size", "much"], "--max-size as 250000"),
         (["--max-params", "5k", "--precision", "int7"], "--precision"),
-        (["--max-params", "5k", "--target", "moon"], "one of 'mobile'"),
+        (["--max-params", "5k", "--target", "moon"], "--target` to be one of 'mobile'"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(teacher, options, message, tmp_path):

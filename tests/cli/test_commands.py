@@ -97,7 +97,7 @@ def test_distill_export_verify_and_benchmark(models, tmp_path):
     assert "accuracy of the file" in shown
     shown = run("benchmark", file, out / "student-float32.tflite", "--runs", 20)
     assert "host CPU" in shown
-    assert shown.count("tflite") == 2
+    assert "student-float32" in shown
 
 
 @pytest.mark.parametrize(
