@@ -13,9 +13,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-HOME = Path(os.environ["ADB_STUB"])
+HOME = Path(os.environ.get("ADB_STUB", ""))
 ROOT = HOME / "device"
-STATE = json.loads((HOME / "state.json").read_text())
+STATE = {}
 
 
 def local(text):
@@ -86,4 +86,6 @@ def main(arguments):
     return {"push": push, "pull": pull, "shell": shell}[verb](*rest)
 
 
-main(sys.argv[1:])
+if __name__ == "__main__":
+    STATE.update(json.loads((HOME / "state.json").read_text()))
+    main(sys.argv[1:])
