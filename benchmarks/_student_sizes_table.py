@@ -41,29 +41,25 @@ def summary(recipes):
 def table(results):
     """The summaries as lines of Markdown."""
     teacher = results["teacher"]
-    head = ["student", "weights", "learns by", "accuracy", "more than labels alone"]
+    head = ["student", "weights", "learns by", "accuracy"]
+    head += ["more than labels alone", "more than distilled"]
     lines = [head, ["---"] * len(head)]
-    lines.append(
-        [
-            "teacher",
-            f"{teacher['params']:,}",
-            "",
-            f"{100 * teacher['accuracy']:.1f}",
-            "",
-        ]
-    )
+    accuracy = f"{100 * teacher['accuracy']:.1f}"
+    lines.append(["teacher", f"{teacher['params']:,}", "labels", accuracy, "", ""])
     for size, student in results["students"].items():
         for recipe, numbers in student["recipes"].items():
-            more = numbers["more_than_scratch"]
+            is_first = recipe == "scratch", recipe in ("scratch", "distilled")
+            others = numbers["more_than_scratch"], numbers["more_than_distilled"]
             lines.append(
                 [
                     size,
                     f"{student['params']:,}",
                     TITLES[recipe],
-                    "{mean:.1f} ± {standard_deviation:.1f}".format(
-                        **numbers["accuracy"]
+                    _cell(numbers["accuracy"], ".1f"),
+                    *(
+                        "" if first else _cell(other, "+.1f")
+                        for first, other in zip(is_first, others, strict=True)
                     ),
-                    "" if recipe == "scratch" else f"{more['mean']:+.1f}",
                 ]
             )
     return [f"| {' | '.join(line)} |" for line in lines]
@@ -106,12 +102,21 @@ def figure(results):
             label=TITLES[recipe],
         )
     axes.set_xscale("log")
-    axes.set_xlabel("weights of the student")
+    sizes = {student["params"]: size for size, student in results["students"].items()}
+    axes.set_xticks(
+        list(sizes), [f"{params:,}\n{size}" for params, size in sizes.items()]
+    )
+    axes.set_xticks([], minor=True)
+    axes.set_xlabel("weights of the student, as a number and of the teacher's")
     axes.set_ylabel(f"accuracy on {results['examples']:,} test images, %")
     axes.set_title(f"{results['data']}: mean ± standard deviation over seeds", size=10)
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right", frameon=False)
     return drawing
+
+
+def _cell(spread, form):
+    return f"{spread['mean']:{form}} ± {spread['standard_deviation']:.1f}"
 
 
 def _difference(values, others):

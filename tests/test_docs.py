@@ -11,20 +11,22 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 EXPORT = (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
+STUDENTS = (ROOT / "docs" / "students.md").read_text(encoding="utf-8")
 TABLES = {
-    "export_routes": ("export_routes", "table"),
-    "export_matrix": ("_export_matrix_table", "table"),
-    "quantization": ("_quantization_table", "table"),
+    "export_routes": ("export_routes", "table", EXPORT),
+    "export_matrix": ("_export_matrix_table", "table", EXPORT),
+    "quantization": ("_quantization_table", "table", EXPORT),
+    "student_sizes": ("_student_sizes_table", "table", STUDENTS),
 }
 
 
 @pytest.mark.parametrize("result", TABLES)
 def test_table_is_that_of_the_result_file(result, monkeypatch):
-    module, function = TABLES[result]
+    module, function, document = TABLES[result]
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     table = getattr(importlib.import_module(module), function)
     results = json.loads((ROOT / f"benchmarks/results/{result}.json").read_text())
-    assert "\n".join(table(results)) in EXPORT
+    assert "\n".join(table(results)) in document
 
 
 def test_first_block_runs(tmp_path):
@@ -41,6 +43,36 @@ def test_first_block_runs(tmp_path):
     assert (tmp_path / "student_model.h").exists()
 
 
-@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)]+)\)", EXPORT))))
+def test_blocks_of_students_run_in_order(tmp_path):
+    program = "\n".join(re.findall(r"```python\n(.*?)```", STUDENTS, re.S))
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert "chosen" in result.stdout
+    assert (tmp_path / "budget.png").exists()
+
+
+def test_gain_of_the_teachers_channels_is_that_of_the_result_file():
+    results = json.loads((ROOT / "benchmarks/results/student_sizes.json").read_text())
+    gains = [
+        student["recipes"]["distilled_from_teacher_weights"]["more_than_distilled"]
+        for student in results["students"].values()
+    ]
+    means = [gain["mean"] for gain in gains]
+    said = f"{min(means):.1f} to {max(means):.1f} points"
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert said in STUDENTS
+    assert said in readme
+    assert min(min(gain["seeds"]) for gain in gains) > 0
+
+
+@pytest.mark.parametrize(
+    "link", sorted(set(re.findall(r"\]\(([^)]+)\)", EXPORT + STUDENTS)))
+)
 def test_link_leads_somewhere(link):
     assert link.startswith("https://") or (ROOT / "docs" / link).exists()
