@@ -84,7 +84,7 @@ class Runs:
         place = self.folder / size.replace("/", "_of_") / recipe
         path = place / f"seed_{seed}_{part_name}.json"
         if not path.exists():
-            student = self._student(size, recipe, seed)
+            student = self.student(size, recipe, seed)
             part = getattr(self.data, part_name)
             write_json(path, {"accuracy": accuracy(student, part)})
         return json.loads(path.read_text(encoding="utf-8"))["accuracy"]
@@ -93,7 +93,8 @@ class Runs:
         """How many weights the student of a size has."""
         return self._shrunk(size, "random").count_params()
 
-    def _student(self, size, recipe, seed):
+    def student(self, size, recipe, seed):
+        """The trained student of a size, recipe and seed."""
         place = self.folder / size.replace("/", "_of_") / recipe
         return kept(
             place / f"seed_{seed}.keras", lambda: self._trained(size, recipe, seed)
@@ -128,7 +129,7 @@ class Runs:
         )
 
     def _from_assistant(self, student, seed):
-        assistant = self._student(ASSISTANT, "distilled", seed)
+        assistant = self.student(ASSISTANT, "distilled", seed)
         self._fit(keras_kd.Distiller(assistant, student), self._batches(seed))
         return student
 
