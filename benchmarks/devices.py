@@ -36,7 +36,8 @@ def main():
     folder = options.runs / name
     files = written(Runs(data, folder), folder / "files")
     x, y = data.test.arrays()
-    part = x[: options.examples], y[: options.examples]
+    chosen = np.random.default_rng(0).permutation(len(x))[: options.examples]
+    part = x[chosen], y[chosen]
     rows, tables = [], []
     for target in options.targets:
         table = table_of(_files_for(target, files), targets=[target], data=part)

@@ -26,7 +26,7 @@ from keras_kd.cli._deployability import check_or_stop
 from keras_kd.cli._distilling import distil
 from keras_kd.cli.shrink import some_inputs
 from keras_kd.export import LiteRtModel, convert, decide, quantization_aware
-from keras_kd.outputs import find_head
+from keras_kd.outputs import check_inputs, find_head
 
 WORTH_TRAINING = 0.01
 """What a file may lose on validation before the student is trained for its integers."""
@@ -94,6 +94,9 @@ class AutomaticRun:
 
     def run(self):
         """All of it; what was done before an interruption is not done again."""
+        check_inputs(
+            "keras-kd distill", self.teacher, self.dataset.validation.arrays()[0]
+        )
         console.print("If this is interrupted, the same command goes on where it was.")
         _story.warn_of_poor_teacher(
             _accuracy(self._predict(self.teacher), self.teacher, self.dataset),

@@ -224,6 +224,14 @@ def test_what_cannot_be_done_is_one_line(teacher, options, message, tmp_path):
     assert not list(tmp_path.glob("run/*"))
 
 
+def test_teacher_of_other_images_is_one_line(tmp_path):
+    path = tmp_path / "teacher.keras"
+    convnet((32, 32, 3), 10, width=16).save(path)
+    line = run(*automatic(path, tmp_path / "run", "--max-size", "9kB"), code=2)
+    assert len(line.strip().splitlines()) == 1
+    assert "(32, 32, 3)" in line
+
+
 def test_limits_are_for_a_student_that_is_made(teacher, tmp_path):
     line = run(
         *("distill", "--student", teacher, "--teacher", teacher),
