@@ -14,10 +14,11 @@ import json
 from pathlib import Path
 
 import numpy as np
+from _devices_table import table
 from _student_sizes_runs import Runs
 
 from keras_kd._files import write_json, written_whole
-from keras_kd.benchmark import DeviceError, figure_of, table_of
+from keras_kd.benchmark import BenchmarkTable, DeviceError, figure_of, table_of
 from keras_kd.data import load
 from keras_kd.export import convert
 
@@ -40,18 +41,17 @@ def main():
     part = x[chosen], y[chosen]
     rows, tables = [], []
     for target in options.targets:
-        table = table_of(_files_for(target, files), targets=[target], data=part)
-        tables.append(table)
-        rows += [_plain(row) for row in table.rows]
+        found = table_of(_files_for(target, files), targets=[target], data=part)
+        tables.append(found)
+        rows += [_plain(row) for row in found.rows]
     compared = with_agreement(rows)
-    for row in compared:
-        print(json.dumps(row), flush=True)
     options.out.mkdir(parents=True, exist_ok=True)
     path = options.out / "devices.json"
     results = json.loads(path.read_text("utf-8")) if path.exists() else {}
     results[name] = {"examples": len(part[1]), "rows": compared}
     write_json(path, results)
-    whole = type(tables[0])(tuple(row for table in tables for row in table.rows))
+    print("\n".join(table(results[name])))
+    whole = BenchmarkTable(tuple(row for one in tables for row in one.rows))
     with written_whole(options.out / f"devices_{name}.png") as (picture,):
         figure_of(whole).savefig(picture, dpi=150, format="png")
 

@@ -27,6 +27,9 @@ def show(table, title):
     places = _by_place(done)
     for place, rows in places.items():
         console.print(f"[bold]{escape(place)}:[/] {escape(_setting(rows[0]))}")
+    for row in done:
+        if row.target.partition(":")[0] == "microcontroller":
+            _show_boards(row)
     for doubt, about in _doubts(places).items():
         _note(f"{', '.join(about)}: {doubt}.")
     console.print()
@@ -86,6 +89,26 @@ def _operations(row):
         share = one.ms / total if total else 0
         rows.add_row(one.name, _ms(one.ms), f"{share:.0%}")
     return rows
+
+
+def _show_boards(row):
+    """Which boards a file fits on, and what it needs there."""
+    from keras_kd.benchmark import fits
+    from keras_kd.export import inspect
+
+    found = fits(row.file)
+    names = sorted({one.name for one in inspect(row.file).operations})
+    console.print(
+        f"[bold]{escape(_name(row))}[/] needs {', '.join(names)}; about "
+        f"{found[0].flash_bytes / 1000:,.0f} kB of flash with the code, an estimate."
+    )
+    fitting = [one.board.name for one in found if one.fits]
+    if fitting:
+        console.print(f"  [green]fits[/] {escape(', '.join(fitting))}")
+    for one in found:
+        if not one.fits:
+            why = escape(f"{one.board.name}: {one.reason}")
+            console.print(f"  [red]does not fit[/] {why}")
 
 
 def _by_place(rows):

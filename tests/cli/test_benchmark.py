@@ -8,6 +8,7 @@ import subprocess
 import keras
 import pytest
 
+from keras_kd.benchmark import BOARDS
 from keras_kd.export import convert
 from keras_kd.students import convnet
 
@@ -98,3 +99,19 @@ def test_bad_input_is_one_line_and_nothing_runs(files, arguments, message):
     (line,) = errors.strip().splitlines()
     assert message in line
     assert "host CPU" not in shown
+
+
+def test_microcontroller_says_on_which_boards_a_file_fits(tmp_path):
+    inputs = keras.Input((400,))
+    model = keras.Model(inputs, keras.layers.Dense(400)(inputs))
+    path = tmp_path / "wide-float32.tflite"
+    convert(model, path, precision="float32")
+    shown, _ = outcome(path, "--target", "microcontroller")
+    shown = " ".join(shown.split())
+    assert "wide-float32 needs FULLY_CONNECTED;" in shown
+    # 640,000 bytes of weights: more than half a megabyte of flash, less than one.
+    fitting, *others = shown.split("fits ")[1].split("does not fit ")
+    for board in BOARDS:
+        assert (board.name in fitting) == (board.flash_bytes > 640_000)
+    assert len(others) == sum(board.flash_bytes < 640_000 for board in BOARDS)
+    assert all("bytes of flash, and there are 524,288" in other for other in others)
