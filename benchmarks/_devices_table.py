@@ -19,12 +19,17 @@ def table(results):
                 f"{row['size_bytes'] / 1000:,.1f}",
                 row["measured_on"],
                 f"{row['accuracy']:.0%}",
-                f"{row['same_class_as_host']:.0%}",
+                _same(row),
                 "" if row["p50_ms"] is None else f"{row['p50_ms']:.3f}",
                 _kilobytes(row["arena_bytes"] or row["peak_memory_bytes"]),
             ]
         )
     return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def _same(row):
+    share = f"{row['same_class_as_host']:.0%}"
+    return f"{share}, gap {row['largest_gap']:g}" if row["largest_gap"] else share
 
 
 def _kilobytes(number):

@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 EXPORT = (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
 STUDENTS = (ROOT / "docs" / "students.md").read_text(encoding="utf-8")
+DEVICES = (ROOT / "docs" / "devices.md").read_text(encoding="utf-8")
 TABLES = {
     "export_routes": ("export_routes", "table", EXPORT),
     "export_matrix": ("_export_matrix_table", "table", EXPORT),
@@ -27,6 +28,14 @@ def test_table_is_that_of_the_result_file(result, monkeypatch):
     table = getattr(importlib.import_module(module), function)
     results = json.loads((ROOT / f"benchmarks/results/{result}.json").read_text())
     assert "\n".join(table(results)) in document
+
+
+@pytest.mark.parametrize("data", ["digits", "cifar10_small"])
+def test_table_of_devices_is_that_of_the_result_file(data, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    table = importlib.import_module("_devices_table").table
+    results = json.loads((ROOT / "benchmarks/results/devices.json").read_text())
+    assert "\n".join(table(results[data])) in DEVICES
 
 
 def test_first_block_runs(tmp_path):
@@ -72,7 +81,7 @@ def test_gain_of_the_teachers_channels_is_that_of_the_result_file():
 
 
 @pytest.mark.parametrize(
-    "link", sorted(set(re.findall(r"\]\(([^)]+)\)", EXPORT + STUDENTS)))
+    "link", sorted(set(re.findall(r"\]\(([^)]+)\)", EXPORT + STUDENTS + DEVICES)))
 )
 def test_link_leads_somewhere(link):
     assert link.startswith("https://") or (ROOT / "docs" / link).exists()
