@@ -17,9 +17,11 @@ _ROOMS = (
     "callbacks",
     "data",
     "distiller",
+    "explain",
     "export",
     "losses",
     "outputs",
+    "report",
     "students",
     "teachers",
 )

@@ -1,11 +1,9 @@
 """A benchmark table as a picture: accuracy against latency and against bytes."""
 
 from keras_kd._checks import invalid
+from keras_kd._figures import COLOURS, MARKERS
 
 WHERE = "keras_kd.benchmark.figure_of"
-# Okabe and Ito's colours, which people who see few colours tell apart.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _FILLINGS = ("full", "none", "bottom", "left", "top", "right")
 
 
@@ -57,8 +55,8 @@ class _Style:
     """What stands for a target, a precision and a model."""
 
     def __init__(self, rows):
-        self.colours = _cycle((_where(row) for row in rows), _COLOURS)
-        self.markers = _cycle((row.precision for row in rows), _MARKERS)
+        self.colours = _cycle((_where(row) for row in rows), COLOURS)
+        self.markers = _cycle((row.precision for row in rows), MARKERS)
         self.fillings = _cycle((row.model for row in rows), _FILLINGS)
 
     def of(self, row):

@@ -3,11 +3,9 @@
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from keras_kd._figures import BLUE, VERMILION
 from keras_kd.budget.limits import cost_of
 
-# Of colours that all people can tell apart: Okabe and Ito, 2008,
-# https://jfly.uni-koeln.de/color/.
-_BLUE, _VERMILION = "#0072B2", "#D55E00"
 # What an axis shows, and by what it is divided.
 _AXES = {
     "size_bytes": ("file (kB)", 1e3),
@@ -47,8 +45,8 @@ def _draw(panel, found, cost, limits):
     if "params" in limits:
         panel.axvline(limits["params"], color="black", linestyle="--", linewidth=1)
     looks = (
-        ("fits", True, {"marker": "o", "color": _BLUE}),
-        ("over a limit", False, {"marker": "x", "color": _VERMILION}),
+        ("fits", True, {"marker": "o", "color": BLUE}),
+        ("over a limit", False, {"marker": "x", "color": VERMILION}),
     )
     for name, fits, look in looks:
         some = [one for one in found.tried if one.fits == fits]

@@ -11,9 +11,11 @@ from keras_kd.cli import (
     check,
     demo,
     distill,
+    explain,
     export,
     inspect,
     label,
+    report,
     shrink,
     verify,
 )
@@ -36,6 +38,8 @@ for module in (
     inspect,
     verify,
     benchmark,
+    explain,
+    report,
 ):
     app.command()(module.command)
 

@@ -18,6 +18,7 @@ def command(
 ):
     """Train a teacher on digits, distil a student, export and measure it."""
     from keras_kd.cli._demo_run import DemoRun
+    from keras_kd.report import write_report
 
     folder = output_folder(out)
     with progress() as bar:
@@ -26,11 +27,13 @@ def command(
         files = run.export()
     rows = trained + files
     _results.write(folder / "results.json", rows, seed=seed, few_labels=run.few_labels)
+    page = write_report(folder, folder / "report.html", data="digits", seed=seed)
     console.print()
     console.print(_results.table("Keras models, on the test part of digits", trained))
     console.print(_results.table(f"Files, timed on {files[0].measured_on}", files))
     console.print(_summary(trained, files))
     console.print(f"Everything is in {folder}, the numbers in results.json there.")
+    console.print(f"Open {page} to see what was transferred.")
 
 
 def _summary(trained, files):
