@@ -229,7 +229,7 @@ def test_teacher_of_other_images_is_one_line(tmp_path):
     convnet((32, 32, 3), 10, width=16).save(path)
     line = run(*automatic(path, tmp_path / "run", "--max-size", "9kB"), code=2)
     assert len(line.strip().splitlines()) == 1
-    assert "(32, 32, 3)" in line
+    assert "(None, 32, 32, 3)" in line and "(270, 8, 8, 1)" in line
 
 
 def test_limits_are_for_a_student_that_is_made(teacher, tmp_path):
