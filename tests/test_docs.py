@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 ROOT = Path(__file__).parent.parent
 EXPORT = (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
 STUDENTS = (ROOT / "docs" / "students.md").read_text(encoding="utf-8")
+EXPLAIN = (ROOT / "docs" / "explain.md").read_text(encoding="utf-8")
 DEVICES = (ROOT / "docs" / "devices.md").read_text(encoding="utf-8")
 TABLES = {
     "export_routes": ("export_routes", "table", EXPORT),
@@ -66,6 +68,38 @@ def test_blocks_of_students_run_in_order(tmp_path):
     assert (tmp_path / "budget.png").exists()
 
 
+def test_blocks_of_explain_run_and_tensorboard_can_read_what_they_write(tmp_path):
+    program = "\n".join(re.findall(r"```python\n(.*?)```", EXPLAIN, re.S))
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert "distilled: rank correlation" in result.stdout
+    assert (tmp_path / "curves.png").exists()
+    assert (tmp_path / "maps.png").exists()
+    board = tmp_path / "runs" / "board"
+    pictures = written_to(board / "maps")
+    assert [tag for tag, _ in pictures].count("where they look") == 5
+    assert [tag for tag, _ in pictures].count("results") == 5
+    scalars = [tag for tag, _ in written_to(board / "train")]
+    assert scalars.count("epoch_loss") == 5
+    assert scalars.count("epoch_accuracy") == 5
+
+
+def written_to(folder):
+    """Tags and steps in the event files of a folder."""
+    return [
+        (value.tag, event.step)
+        for path in folder.glob("*tfevents*")
+        for event in tf.compat.v1.train.summary_iterator(str(path))
+        for value in event.summary.value
+    ]
+
+
 def test_gain_of_the_teachers_channels_is_that_of_the_result_file():
     results = json.loads((ROOT / "benchmarks/results/student_sizes.json").read_text())
     gains = [
@@ -80,8 +114,9 @@ def test_gain_of_the_teachers_channels_is_that_of_the_result_file():
     assert min(min(gain["seeds"]) for gain in gains) > 0
 
 
-@pytest.mark.parametrize(
-    "link", sorted(set(re.findall(r"\]\(([^)]+)\)", EXPORT + STUDENTS + DEVICES)))
-)
+LINKS = re.findall(r"\]\(([^)]+)\)", EXPORT + STUDENTS + DEVICES + EXPLAIN)
+
+
+@pytest.mark.parametrize("link", sorted(set(LINKS)))
 def test_link_leads_somewhere(link):
     assert link.startswith("https://") or (ROOT / "docs" / link).exists()

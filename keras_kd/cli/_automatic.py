@@ -24,6 +24,7 @@ from keras_kd.cli import _results, _story
 from keras_kd.cli._console import console
 from keras_kd.cli._deployability import check_or_stop
 from keras_kd.cli._distilling import distil
+from keras_kd.cli._training import write_curves
 from keras_kd.cli.shrink import some_inputs
 from keras_kd.export import LiteRtModel, convert, decide, quantization_aware
 from keras_kd.outputs import check_inputs, find_head
@@ -110,9 +111,10 @@ class AutomaticRun:
         trained, checkpoints = self._trained_for_integers(student, file)
         if trained is not None:
             file = self._written(trained, self.path)
-        self._save(student, trained)
+        checkpoints = done + checkpoints
+        self._save(student, trained, checkpoints)
         self._report(found, student, file, is_trained=trained is not None)
-        for checkpoint in done + checkpoints:
+        for checkpoint in checkpoints:
             checkpoint.remove()
 
     def _choose(self):
@@ -186,13 +188,15 @@ class AutomaticRun:
             "float_io": self.target == "browser" and self.precision != "float32",
         }
 
-    def _save(self, student, trained):
-        """The Keras models, under their final names."""
-        with written_whole(self.folder / "student.keras") as (path,):
-            student.save(path)
+    def _save(self, student, trained, checkpoints):
+        """The Keras models and their learning curves, under their final names."""
+        models = [(student, self.folder / "student.keras")]
         if trained is not None:
-            with written_whole(self.path.with_suffix(".keras")) as (path,):
-                trained.save(path)
+            models.append((trained, self.path.with_suffix(".keras")))
+        for (model, final), checkpoint in zip(models, checkpoints, strict=False):
+            with written_whole(final) as (path,):
+                model.save(path)
+            write_curves(final.with_suffix(".csv"), checkpoint.history)
 
     def _report(self, found, student, file, *, is_trained):
         """Measures on the test part, writes the numbers and tells the story."""

@@ -8,7 +8,7 @@ import keras_kd
 from keras_kd._files import written_whole
 from keras_kd.benchmark import measure
 from keras_kd.cli import _results
-from keras_kd.cli._training import cosine_adam, train
+from keras_kd.cli._training import cosine_adam, train, write_curves
 from keras_kd.data import Split, random_crop
 from keras_kd.export import PRECISIONS, convert
 from keras_kd.students import convnet
@@ -128,7 +128,7 @@ class DemoRun:
         batches = split.batches(
             BATCH_SIZE, shuffle_seed=self.seed, augment=random_crop(1), labels=labels
         )
-        train(
+        epochs = train(
             model,
             batches.repeat(),
             self.data.validation.batches(256),
@@ -137,14 +137,18 @@ class DemoRun:
             bar=self.bar,
             title=title.capitalize(),
         )
+        write_curves(self.folder / f"{_file_name(title)}.csv", epochs)
 
     def _row(self, name, kind, model, labels):
-        file_name = name.replace(",", "").replace(" ", "_")
-        with written_whole(self.folder / f"{file_name}.keras") as (path,):
+        with written_whole(self.folder / f"{_file_name(name)}.keras") as (path,):
             model.save(path)
         return _results.keras_row(
             name, kind, model, self.teacher, *self.test, labels=labels
         )
+
+
+def _file_name(name):
+    return name.replace(",", "").replace(" ", "_")
 
 
 def _few_labelled(split, per_class, seed):

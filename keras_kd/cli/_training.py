@@ -1,6 +1,10 @@
 """Training with a progress bar."""
 
+import csv
+
 import keras
+
+from keras_kd._files import written_whole
 
 
 class EpochProgress(keras.callbacks.Callback):
@@ -51,9 +55,12 @@ def train(model, batches, validation, *, epochs, steps_per_epoch, bar, title):
         steps_per_epoch: int.
         bar: `rich.progress.Progress`.
         title: str, shown beside the bar.
+
+    Returns:
+        A list with a dict of what was logged, one an epoch.
     """
     task = bar.add_task(title, total=epochs, note="")
-    model.fit(
+    logged = model.fit(
         batches,
         validation_data=validation,
         epochs=epochs,
@@ -61,4 +68,24 @@ def train(model, batches, validation, *, epochs, steps_per_epoch, bar, title):
         shuffle=False,
         verbose=0,
         callbacks=[EpochProgress(bar, task)],
-    )
+    ).history
+    return [
+        dict(zip(logged, values, strict=True))
+        for values in zip(*logged.values(), strict=True)
+    ]
+
+
+def write_curves(path, epochs):
+    """Writes what was logged in each epoch as `keras.callbacks.CSVLogger` does.
+
+    Args:
+        path: `Path`, of a .csv file.
+        epochs: list of dicts with the same keys, one an epoch.
+    """
+    with (
+        written_whole(path) as (temporary,),
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
+        writer = csv.DictWriter(file, ["epoch", *sorted(epochs[0])])
+        writer.writeheader()
+        writer.writerows({"epoch": i, **logs} for i, logs in enumerate(epochs))

@@ -176,6 +176,7 @@ def _run(teaching, student, target, ram, settings, out):
     import keras
 
     from keras_kd.cli._distilling import distil
+    from keras_kd.cli._training import write_curves
     from keras_kd.data import load
     from keras_kd.teachers import SoftTargets
 
@@ -191,6 +192,7 @@ def _run(teaching, student, target, ram, settings, out):
     checkpoint = distil(teacher, learning, dataset, settings, folder / "checkpoint")
     with written_whole(folder / "student.keras") as (path,):
         learning.save(path)
+    write_curves(folder / "student.csv", checkpoint.history)
     _report(None if is_stored else teacher, learning, dataset, settings, folder)
     checkpoint.remove()
 

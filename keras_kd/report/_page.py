@@ -153,15 +153,28 @@ def _drawn(run, album, *, is_compared):
             Section("What accuracy costs", text, _tradeoffs(run.rows, album))
         )
     if run.histories:
+        curves = {
+            name: run.histories[name] for name in sorted(run.histories, key=_rank)
+        }
         picture = album.picture(
-            learning_curves(run.histories), "", alt="Learning curves", is_wide=True
+            learning_curves(curves), "", alt="Learning curves", is_wide=True
         )
-        sections.append(Section("Learning curves", [], [picture]))
+        text = [
+            "The loss of a student with a teacher has a term for the teacher, and is "
+            "not to be compared with a loss of labels alone."
+        ]
+        sections.append(Section("Learning curves", text, [picture]))
     budget = _budget(run)
     if budget is not None:
         text = ["Students that were measured before one was chosen and trained."]
         sections.append(Section("The search for the student", text, [budget]))
     return sections
+
+
+def _rank(name):
+    """Where the curves of a model stand, so that its colour is that of other plots."""
+    first = ("teacher", "distilled", "scratch")
+    return (first.index(name) if name in first else len(first), name)
 
 
 def _tradeoffs(rows, album):

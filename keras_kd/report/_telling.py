@@ -49,7 +49,7 @@ def outcomes(has, album, options):
 
 def _changed(has, found, album):
     """The first images that were helped and hurt, if the examples are images."""
-    if has.x.ndim != 4 or has.x.shape[-1] not in (1, 3):
+    if not has.of_images:
         return []
     pictures = []
     for title, places in (("helped", found.helped), ("hurt", found.hurt)):
@@ -106,7 +106,7 @@ def _alike(matrix, class_names):
 
 
 def _informative(has, album, temperature):
-    if has.x.ndim != 4 or has.x.shape[-1] not in (1, 3):
+    if not has.of_images:
         return []
     logits = has.logits["teacher"]
     if logits.shape[1] < 2:

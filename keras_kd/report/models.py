@@ -51,6 +51,11 @@ class Models:
     y: np.ndarray
     class_names: tuple
 
+    @property
+    def of_images(self):
+        """Whether the examples are grey or colour images."""
+        return self.x.ndim == 4 and self.x.shape[-1] in (1, 3)
+
 
 def show(run, dataset, teacher, album, *, seed):
     """The sections about a run's models, as far as they are there.
@@ -68,13 +73,16 @@ def show(run, dataset, teacher, album, *, seed):
     shown = Shown()
     has = _predicted(run, dataset, teacher, shown.missing)
     temperature = run.settings.get("temperature", _USUAL_TEMPERATURE)
-    parts = (
+    parts = [
         ("Which class was taken for which", ("student",), _telling.confusions),
         ("Whom the teacher helped", ("teacher", "student"), _telling.outcomes),
         ("What the teacher's soft targets say", ("teacher",), _telling.soft_targets),
         ("As sure as right?", ("student",), _telling.calibration),
-        ("Where they look", ("teacher", "student"), _telling.maps),
-    )
+    ]
+    if has.of_images:
+        parts.append(("Where they look", ("teacher", "student"), _telling.maps))
+    else:
+        shown.missing.append("No maps of where models look: the data are no images.")
     left_out = []
     options = {"temperature": temperature, "seed": seed}
     for title, needed, draw in parts:

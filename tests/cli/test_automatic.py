@@ -75,12 +75,17 @@ def test_the_file_fits_is_good_and_is_what_the_summary_says(teacher, digits, tmp
     assert 0.6 * 13_000 < os.path.getsize(file) <= 13_000
     names = {path.name for path in out.iterdir()}
     results = json.loads((out / "results.json").read_text())
-    kept = {"student-int8.keras"} if results["trained_for_integers"] else set()
+    kept = (
+        {"student-int8.csv", "student-int8.keras"}
+        if results["trained_for_integers"]
+        else set()
+    )
     assert names == kept | {
         "budget.png",
         "results.json",
         "student-int8.json",
         "student-int8.tflite",
+        "student.csv",
         "student.keras",
     }
     rows = {row["kind"]: row for row in results["rows"]}
@@ -136,6 +141,7 @@ def test_student_that_loses_as_int8_is_trained_for_it(
     results = json.loads((out / "results.json").read_text())
     assert results["trained_for_integers"] == is_better
     assert (out / "student-int8.keras").exists() == is_better
+    assert (out / "student-int8.csv").exists() == is_better
     model = "student-int8.keras" if is_better else "student.keras"
     report = verify(
         out / "student-int8.tflite", keras.models.load_model(out / model), digits.test
@@ -229,7 +235,8 @@ def test_teacher_of_other_images_is_one_line(tmp_path):
     convnet((32, 32, 3), 10, width=16).save(path)
     line = run(*automatic(path, tmp_path / "run", "--max-size", "9kB"), code=2)
     assert len(line.strip().splitlines()) == 1
-    assert "(None, 32, 32, 3)" in line and "(270, 8, 8, 1)" in line
+    assert "(None, 32, 32, 3)" in line
+    assert "(270, 8, 8, 1)" in line
 
 
 def test_limits_are_for_a_student_that_is_made(teacher, tmp_path):

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from keras_kd.export import convert
+from keras_kd.report import read_run
 from keras_kd.students import convnet
 
 COMMAND = Path(sys.executable).parent / "keras-kd"
@@ -76,6 +77,7 @@ def test_distill_export_verify_and_benchmark(models, tmp_path):
     assert f"{student['accuracy']:.1%}" in shown
     assert sorted(path.name for path in out.iterdir()) == [
         "results.json",
+        "student.csv",
         "student.keras",
     ]
     command = [line for line in shown.splitlines() if line.startswith("Next: keras-kd")]
@@ -133,8 +135,11 @@ def test_distill_that_was_stopped_goes_on_and_leaves_nothing_half(
     done = int(epoch.name.split("-")[1])
     shown = run(*arguments)
     assert f"Going on after epoch {done} of 60" in shown
+    curves = read_run(out).histories["student"]
+    assert curves["epoch"] == list(range(60))
     assert sorted(path.name for path in out.iterdir()) == [
         "results.json",
+        "student.csv",
         "student.keras",
     ]
 

@@ -8,8 +8,10 @@ import subprocess
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 
+import keras_kd
 from keras_kd import report
 from keras_kd._checks import InvalidInputError
 from keras_kd.benchmark._browser_packages import find_node, packages_folder
@@ -218,3 +220,20 @@ def test_a_page_that_cannot_be_made_leaves_the_old_one(tmp_path):
         report.write_report([], path)
     assert path.read_text() == "old"
     assert [one.name for one in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_data_that_are_no_images_have_a_page_without_pictures_of_them(tmp_path):
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(300, 6)).astype("float32")
+    np.savez(tmp_path / "table.npz", x=x, y=x[:, :3].argmax(1))
+    table = keras_kd.data.load(f"npz:{tmp_path / 'table.npz'}")
+    run = tmp_path / "run"
+    run.mkdir()
+    for name, units in {"teacher": 16, "distilled": 4}.items():
+        layers = [keras.Input((6,)), keras.layers.Dense(units, activation="relu")]
+        keras.Sequential([*layers, keras.layers.Dense(3)]).save(run / f"{name}.keras")
+    page = report.write_report(run, tmp_path / "report.html", data=table).read_text()
+    assert "Which class was taken for which" in page
+    assert "soft targets say" in page
+    assert "Where they look" not in page
+    assert "the data are no images" in page
