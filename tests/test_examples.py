@@ -95,6 +95,31 @@ def test_student_within_a_budget(tmp_path):
     assert (tmp_path / "budget.png").read_bytes().startswith(b"\x89PNG")
 
 
+def percentages(line):
+    return [float(found) for found in re.findall(r"(\d+\.\d)%", line)]
+
+
+def test_a_class_never_shown():
+    teacher, student, corrected = run("07_a_class_never_shown.py").splitlines()
+    assert min(percentages(teacher)) > 90
+    assert percentages(student)[1] < percentages(corrected)[1]
+    assert percentages(corrected)[1] > 60
+
+
+def test_few_labels():
+    teacher, alone, student = map(percentages, run("08_few_labels.py").splitlines())
+    assert student[0] > alone[0]
+    assert teacher[0] > 80
+
+
+def test_temperature():
+    teacher, *students = run("09_temperature.py").splitlines()
+    assert percentages(teacher)[0] > 95
+    bits = [float(re.search(r"(\d\.\d\d) bits", line)[1]) for line in students]
+    assert bits == sorted(bits)
+    assert min(percentages(line)[0] for line in students) > 80
+
+
 def test_there_is_a_test_for_every_example():
     names = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
     assert names == [
@@ -104,4 +129,7 @@ def test_there_is_a_test_for_every_example():
         "04_several_workers.py",
         "05_quantization_aware.py",
         "06_to_a_budget.py",
+        "07_a_class_never_shown.py",
+        "08_few_labels.py",
+        "09_temperature.py",
     ]

@@ -1,0 +1,130 @@
+"""Small but as good: a student of a tenth keeps 95 % of the teacher's accuracy."""
+
+import sys
+
+from _drawing import legend, lines, plot
+from _numbers import difference, markdown, percent, points, spread
+from _study import run
+from _task import learn, scores
+
+TITLE = "Small but as good"
+CLAIM = (
+    "A student of at most a tenth of the weights keeps at least 95 % of its teacher's "
+    "accuracy (Hinton et al., 2015, https://arxiv.org/abs/1503.02531)."
+)
+SET_UP = (
+    "One teacher; students of the same kind with fewer channels, each from labels "
+    "alone and from labels and teacher (alpha 0.1, temperature 4)."
+)
+WIDTHS = {"digits": (22, 14, 10, 7, 4, 3, 2), "cifar10_small": (16, 10, 6, 3)}
+WAYS = ("labels alone", "distilled")
+
+
+def conditions(study):
+    """Every width, both ways; the teacher itself."""
+    task, teacher = study.task, study.teacher()
+
+    def train(way, width, rate, seed):
+        taught = {} if way == WAYS[0] else {"teacher": study.answers(teacher)}
+        return learn(task, task.student(seed, width), seed=seed, rate=rate, **taught)
+
+    def measured(way, width):
+        return lambda seed: {
+            **scores(task, train(way, width, rates[way], seed)),
+            "params": task.student(seed, width).count_params(),
+        }
+
+    rates = {
+        way: study.rate(
+            way,
+            lambda rate, seed, way=way: train(way, task.student_width, rate, seed),
+        )
+        for way in WAYS
+    }
+    known = scores(task, teacher) | {"params": teacher.count_params()}
+    return {"teacher": lambda seed: known} | {
+        f"{way}, width {width}": measured(way, width)
+        for width in WIDTHS[task.name]
+        for way in WAYS
+    }
+
+
+def rows(results):
+    """For each width: times smaller, params, and the accuracies of both ways."""
+    values, found = results["values"], []
+    teacher = values["teacher"]
+    for name, numbers in values.items():
+        if name.startswith(WAYS[1]):
+            alone = values[name.replace(WAYS[1], WAYS[0])]
+            params = numbers["params"][0]
+            smaller = teacher["params"][0] / params
+            found.append((smaller, params, alone["test"], numbers["test"]))
+    return found
+
+
+def table(results):
+    """Accuracy by size."""
+    teacher = results["values"]["teacher"]
+    best = teacher["test"][0]
+    head = ["weights", "times smaller", *(f"{way}, %" for way in WAYS)]
+    head += ["difference, points", "kept of the teacher's, %"]
+    lines_ = [[f"{teacher['params'][0]:,}", "1", f"{100 * best:.1f}", "", "", "100"]]
+    for smaller, params, alone, distilled in rows(results):
+        kept = f"{100 * spread(distilled).mean / best:.1f}"
+        both = percent(alone), percent(distilled), points(distilled, alone)
+        lines_.append([f"{params:,}", f"{smaller:.1f}", *both, kept])
+    return markdown(head, lines_)
+
+
+def figure(results):
+    """Accuracy against how many times smaller."""
+    drawing, (panel,) = plot()
+    found = rows(results)
+    curves = {way: [row[2 + i] for row in found] for i, way in enumerate(WAYS)}
+    teacher = 100 * results["values"]["teacher"]["test"][0]
+    panel.axhline(teacher, color="0.5", linewidth=1)
+    panel.axhline(0.95 * teacher, color="0.5", linewidth=1, linestyle="--")
+    for label, height in {"teacher": teacher, "95 % of it": 0.95 * teacher}.items():
+        place = (found[0][0], height)
+        panel.annotate(label, place, (0, 3), textcoords="offset points")
+    lines(panel, [row[0] for row in found], curves)
+    panel.set_xscale("log")
+    ticks = [row[0] for row in found]
+    panel.set_xticks(ticks, [f"{tick:.0f}x" for tick in ticks])
+    panel.set_xticks([], minor=True)
+    panel.set_xlabel("times fewer weights than the teacher")
+    panel.set_ylabel("test accuracy (%)")
+    legend(panel, loc="lower left")
+    return drawing
+
+
+def verdict(results):
+    """Whether it holds, and up to which size."""
+    best = results["values"]["teacher"]["test"][0]
+    found = rows(results)
+    most = {
+        way: max(
+            (row[0] for row in found if spread(row[2 + i]).mean >= 0.95 * best),
+            default=0,
+        )
+        for i, way in enumerate(WAYS)
+    }
+    gains = [row[0] for row in found if difference(row[3], row[2]).is_above_zero]
+    said = "; ".join(
+        f"{way}: {size:.0f} times smaller" if size else f"{way}: none"
+        for way, size in most.items()
+    )
+    helped = ", ".join(f"{size:.0f}x" for size in gains) or "no size"
+    # The tenth of the claim is 9.7 here, the nearest that whole channels give.
+    word = "Holds" if most[WAYS[1]] > 9.5 else "Does not hold here"
+    if word == "Holds" and not gains:
+        word = "Holds, but not because of the teacher"
+    return (
+        f"{word}: the smallest students that keep 95 % of the teacher's accuracy, "
+        f"{said}. Distilled ones are better than labels alone beyond doubt at: "
+        f"{helped}."
+    )
+
+
+if __name__ == "__main__":
+    run(sys.modules[__name__])
