@@ -15,6 +15,8 @@ from keras_kd.benchmark.host import describe_machine
 from keras_kd.teachers import label
 
 ROOT = Path(__file__).parent
+ALONE, DISTILLED = "labels alone", "distilled"
+"""How usual students learn; distilled is alpha 0.1, temperature 4."""
 TUNING_SEEDS = (100, 101)
 """Never used again, so that no figure was seen when the rates were chosen."""
 
@@ -67,6 +69,35 @@ class Study:
                 epochs=task.teacher_epochs,
             ),
         )
+
+    def usual(self, way, seed, width=None):
+        """The student of a seed, trained once for all claims.
+
+        Args:
+            way: `ALONE` or `DISTILLED`.
+            seed: int.
+            width: int; default that of the usual student.
+        """
+        rate, width = self.usual_rate(way), width or self.task.student_width
+        return self.model(
+            f"{way} width {width} seed {seed}",
+            lambda: self._taught(way, rate, seed, width),
+        )
+
+    def usual_rate(self, way):
+        """The learning rate of a way, chosen once for all claims."""
+        shared = Study(self.task, self.folder.parent / "usual")
+        self.rates[way] = shared.rate(
+            way, lambda rate, seed: self._taught(way, rate, seed)
+        )
+        return self.rates[way]
+
+    def _taught(self, way, rate, seed, width=None):
+        taught = {}
+        if way == DISTILLED:
+            taught = {"teacher": self.answers(self.teacher())}
+        student = self.task.student(seed, width)
+        return learn(self.task, student, seed=seed, rate=rate, **taught)
 
     def answers(self, teacher, epochs=None):
         """What a student is taught by: the teacher, or its stored answers.

@@ -1,7 +1,7 @@
 """The data sets of the claims, and how models learn them."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -62,6 +62,10 @@ class Task:
 def task_of(name):
     """The `Task` of "digits" or "folder:PATH" (CIFAR-10, or a part of it)."""
     data = load(name)
+    # In memory: reading the files in every epoch takes longer than a small student.
+    parts = {name: getattr(data, name) for name in ("train", "validation", "test")}
+    held = {name: subset(part, np.arange(len(part))) for name, part in parts.items()}
+    data = replace(data, **held)
     if name == "digits":
         return Task(
             "digits", data, convnet, 32, 4, random_crop(1), 32, 40, 40, 3e-3,
@@ -84,8 +88,8 @@ def learn(task, model, *, seed, rate, teacher=None, **options):
         rate: float, where Adam's cosine begins.
         teacher: None, a model, a list of models or `SoftTargets`.
         **options: `split` (the training part), `labels` (False leaves them out),
-            `epochs`, `augment`, `optimizer`, `loss` (in place of cross-entropy), and
-            what `Distiller` takes.
+            `epochs`, `augment`, `optimizer`, `loss` (in place of cross-entropy),
+            `callbacks`, and what `Distiller` takes.
 
     Returns:
         The model, trained.
@@ -103,6 +107,7 @@ def learn(task, model, *, seed, rate, teacher=None, **options):
         keras.optimizers.schedules.CosineDecay(rate, steps)
     )
     loss = options.pop("loss", None)
+    callbacks = options.pop("callbacks", None)
     keras.utils.set_random_seed(seed)
     if teacher is None:
         trained = model
@@ -122,6 +127,7 @@ def learn(task, model, *, seed, rate, teacher=None, **options):
         steps_per_epoch=task.steps_per_epoch,
         shuffle=False,
         verbose=0,
+        callbacks=callbacks,
     )
     return model
 

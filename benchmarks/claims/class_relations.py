@@ -5,7 +5,7 @@ import sys
 import numpy as np
 from _drawing import dots, plot
 from _numbers import difference, markdown, spread
-from _study import run
+from _study import ALONE, DISTILLED, run
 from _task import learn, logits, scores
 from scipy.stats import spearmanr
 
@@ -22,40 +22,33 @@ SET_UP = (
     "and as the mean over single examples (the order of all classes)."
 )
 TEMPERATURE = 4.0
-ALONE = "labels alone"
 OTHER = "another teacher, of labels"
-WAYS = {
-    ALONE: None,
-    "distilled, alpha 0.1, T=4": {"alpha": 0.1, "temperature": 4.0},
+UNUSUAL = {
     "distilled, alpha 0, T=4": {"alpha": 0.0, "temperature": 4.0},
     "distilled, alpha 0, T=1": {"alpha": 0.0, "temperature": 1.0},
 }
-TAUGHT = "distilled, alpha 0.1, T=4"
 
 
 def conditions(study):
     """Each way to learn; as a yardstick a second teacher of another seed."""
     task, teacher = study.task, study.teacher()
-
-    def train(way, rate, seed):
-        options = {}
-        if WAYS[way]:
-            options = {"teacher": study.answers(teacher), **WAYS[way]}
-        return learn(task, task.student(seed), seed=seed, rate=rate, **options)
-
-    # Students with a teacher have one rate.
-    rates = {
-        way: study.rate(way, lambda rate, seed, way=way: train(way, rate, seed))
-        for way in (ALONE, TAUGHT)
-    }
+    rates = {way: study.usual_rate(way) for way in (ALONE, DISTILLED)}
     known = logits(teacher, task.data.test)
-    plan = {
-        way: lambda seed, way=way: _found(
-            task, train(way, rates[ALONE if way == ALONE else TAUGHT], seed), known
-        )
-        for way in WAYS
+
+    def unusual(seed, options):
+        """Distilled otherwise, at the rate of usual students with a teacher."""
+        options = {"teacher": study.answers(teacher), **options}
+        student = task.student(seed)
+        return learn(task, student, seed=seed, rate=rates[DISTILLED], **options)
+
+    plan = {way: lambda seed, way=way: study.usual(way, seed) for way in rates}
+    for name, options in UNUSUAL.items():
+        plan[name] = lambda seed, options=options: unusual(seed, options)
+    plan[OTHER] = lambda seed: study.teacher(seed + 1)
+    return {
+        name: lambda seed, model=model: _found(task, model(seed), known)
+        for name, model in plan.items()
     }
-    return plan | {OTHER: lambda seed: _found(task, study.teacher(seed + 1), known)}
 
 
 def _found(task, model, known):
@@ -105,12 +98,12 @@ def verdict(results):
     """Whether the correlation is above that of labels alone beyond doubt."""
     values = results["values"]
     found = {
-        key: difference(values[TAUGHT][key], values[ALONE][key])
+        key: difference(values[DISTILLED][key], values[ALONE][key])
         for key in ("classes", "examples")
     }
     word = "Holds" if all(f.is_above_zero for f in found.values()) else "Not shown here"
     alone, taught, other = (
-        spread(values[name]["classes"]).mean for name in (ALONE, TAUGHT, OTHER)
+        spread(values[name]["classes"]).mean for name in (ALONE, DISTILLED, OTHER)
     )
     change = found["classes"]
     return (

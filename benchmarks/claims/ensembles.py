@@ -20,7 +20,7 @@ SET_UP = (
     "every training image without labels: alpha 0, temperature 4."
 )
 TEACHERS = 5
-WIDTHS = {"digits": 8, "cifar10_small": 16}
+WIDTHS = {"digits": 8, "cifar10_small": 8}
 SHARES = {"digits": 0.1, "cifar10_small": 1.0}
 SINGLE, BEST = "single teachers, mean", "best single teacher"
 ENSEMBLE = "ensemble of 5"

@@ -22,64 +22,106 @@ SET_UP = (
     "temperature 4): one of clean labels; one of the same noisy labels, trained to the "
     "end; one of the same, with the weights of its best epoch on noisy validation."
 )
-SHARES = (0.0, 0.2, 0.4, 0.6)
+SHARES = {"digits": (0.0, 0.2, 0.4, 0.6), "cifar10_small": (0.0, 0.4)}
 ALONE = "noisy labels alone"
 STOPPED_ALONE = "noisy labels alone, best epoch"
 CLEAN = "teacher of clean labels"
 TO_THE_END = "teacher of noisy labels, to the end"
 STOPPED = "teacher of noisy labels, best epoch"
+END, BEST = "end", "best epoch"
 WAYS = (ALONE, STOPPED_ALONE, CLEAN, TO_THE_END, STOPPED)
 
 
 def conditions(study):
     """Every share of noise in every way, and the teachers themselves."""
-    task, clean = study.task, study.teacher()
-
-    def teacher(share, seed, *, stopped):
-        return study.model(
-            f"noise {share:g}, seed {seed}, {'best epoch' if stopped else 'end'}",
-            lambda: _trained(
-                task,
-                task.model(task.teacher_width, seed),
-                noisy(task.data.train, share, seed),
-                seed,
-                rate=task.teacher_rate,
-                epochs=task.teacher_epochs,
-                choose_on=noisy(task.data.validation, share, seed) if stopped else None,
-            ),
-        )
+    task = study.task
 
     def train(way, share, rate, seed):
-        split = noisy(task.data.train, share, seed)
-        student, options = task.student(seed), {}
         if way in (ALONE, STOPPED_ALONE):
-            stops = way == STOPPED_ALONE
-            chosen = noisy(task.data.validation, share, seed) if stops else None
-            how = {"rate": rate, "epochs": task.epochs, "choose_on": chosen}
-            return _trained(task, student, split, seed, **how)
-        options["teacher"] = (
-            clean if way == CLEAN else teacher(share, seed, stopped=way == STOPPED)
-        )
-        return learn(task, student, seed=seed, rate=rate, split=split, **options)
+            ends = _student_alone(study, share, rate, seed)
+            return ends[BEST if way == STOPPED_ALONE else END]
+        teacher = _teacher(study, way, share, seed)
+        split, student = noisy(task.data.train, share, seed), task.student(seed)
+        return learn(task, student, seed=seed, rate=rate, split=split, teacher=teacher)
 
-    # With a fifth of the labels wrong; all students with a teacher have one rate.
-    alone = study.rate(ALONE, lambda rate, seed: train(ALONE, 0.2, rate, seed))
-    taught = study.rate(STOPPED, lambda rate, seed: train(STOPPED, 0.2, rate, seed))
+    # With some of the labels wrong; all students with a teacher have one rate.
+    some = SHARES[task.name][1]
+    alone = study.rate(ALONE, lambda rate, seed: train(ALONE, some, rate, seed))
+    taught = study.rate(STOPPED, lambda rate, seed: train(STOPPED, some, rate, seed))
     rates = {way: taught for way in WAYS} | {ALONE: alone, STOPPED_ALONE: alone}
     plan = {}
-    for share in SHARES:
+    for share in SHARES[task.name]:
         for way in WAYS:
             plan[f"{way}, {share:.0%}"] = lambda seed, way=way, share=share: scores(
                 task, train(way, share, rates[way], seed)
             )
-        for stopped in (False, True):
-            name = STOPPED if stopped else TO_THE_END
-            plan[f"itself: {name}, {share:.0%}"] = (
-                lambda seed, share=share, stopped=stopped: scores(
-                    task, teacher(share, seed, stopped=stopped)
-                )
+        for way in (TO_THE_END, STOPPED):
+            plan[f"itself: {way}, {share:.0%}"] = lambda seed, way=way, share=share: (
+                scores(task, _teacher(study, way, share, seed))
             )
     return plan
+
+
+def _student_alone(study, share, rate, seed):
+    name = f"student of noise {share:g} seed {seed} rate {rate:g}"
+    task = study.task
+    return _ends(study, name, task.student_width, share, seed, rate, task.epochs)
+
+
+def _teacher(study, way, share, seed):
+    if way == CLEAN:
+        return study.teacher()
+    name, task = f"teacher of noise {share:g} seed {seed}", study.task
+    schedule = task.teacher_rate, task.teacher_epochs
+    ends = _ends(study, name, task.teacher_width, share, seed, *schedule)
+    return ends[BEST if way == STOPPED else END]
+
+
+def _ends(study, name, width, share, seed, rate, epochs):
+    """Models of one training on noisy labels: the last, and best on noisy validation.
+
+    Returns:
+        A dict of `END` and `BEST` to models.
+    """
+    task, found = study.task, {}
+    keep_best = KeepBest(noisy(task.data.validation, share, seed))
+
+    def train():
+        found[END] = learn(
+            task,
+            task.model(width, seed),
+            seed=seed,
+            rate=rate,
+            epochs=epochs,
+            split=noisy(task.data.train, share, seed),
+            callbacks=[keep_best],
+        )
+        found[BEST] = keras.models.clone_model(found[END])
+        found[BEST].set_weights(keep_best.weights)
+        return found
+
+    return {
+        end: study.model(f"{name}, {end}", lambda end=end: (found or train())[end])
+        for end in (END, BEST)
+    }
+
+
+class KeepBest(keras.callbacks.Callback):
+    """Keeps the weights of the epoch that is best on a `Split`.
+
+    Attributes:
+        weights: list of arrays.
+    """
+
+    def __init__(self, split):
+        super().__init__()
+        self.split, self.best, self.weights = split, -1.0, None
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Compares."""
+        found = accuracy(self.model, self.split)
+        if found > self.best:
+            self.best, self.weights = found, self.model.get_weights()
 
 
 def noisy(split, share, seed):
@@ -93,35 +135,14 @@ def noisy(split, share, seed):
     return subset(split, np.arange(len(labels)), labels)
 
 
-def _trained(task, model, split, seed, *, rate, epochs, choose_on):
-    """From labels; with `choose_on`, the weights of the epoch that is best there."""
-    if choose_on is None:
-        return learn(task, model, seed=seed, rate=rate, split=split, epochs=epochs)
-    steps = epochs * task.steps_per_epoch
-    schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
-    batches = split.batches(task.batch_size, shuffle_seed=seed, augment=task.augment)
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(schedule), loss)
-    keras.utils.set_random_seed(seed)
-    best, kept = -1.0, None
-    batches = batches.repeat()
-    for epoch in range(epochs):
-        model.fit(batches, initial_epoch=epoch, epochs=epoch + 1, verbose=0,
-                  steps_per_epoch=task.steps_per_epoch, shuffle=False)  # fmt: skip
-        found = accuracy(model, choose_on)
-        if found > best:
-            best, kept = found, model.get_weights()
-    model.set_weights(kept)
-    return model
-
-
 def _tests(results, way):
-    return [results["values"][f"{way}, {share:.0%}"]["test"] for share in SHARES]
+    values, shares = results["values"], SHARES[results["data"]]
+    return [values[f"{way}, {share:.0%}"]["test"] for share in shares]
 
 
 def table(results):
     """Accuracy on clean test labels, by share of noise."""
-    head = ["learns from", *(f"{share:.0%} wrong" for share in SHARES)]
+    head = ["learns from", *(f"{share:.0%} wrong" for share in SHARES[results["data"]])]
     rows = [[way, *map(percent, _tests(results, way))] for way in WAYS]
     for way in (TO_THE_END, STOPPED):
         rows.append(
@@ -138,7 +159,7 @@ def figure(results):
     """Accuracy against the share of wrong labels."""
     drawing, (panel,) = plot(5.4, 3.6)
     curves = {way: _tests(results, way) for way in WAYS}
-    lines(panel, [100 * share for share in SHARES], curves)
+    lines(panel, [100 * share for share in SHARES[results["data"]]], curves)
     panel.set_xlabel("wrong training labels (%)")
     panel.set_ylabel("test accuracy (%)")
     legend(panel, loc="lower left")
@@ -148,6 +169,7 @@ def figure(results):
 def verdict(results):
     """With which teacher and at which noise the student gains or loses."""
     alone, said = _tests(results, ALONE), []
+    shares = SHARES[results["data"]]
     helped = {}
     for way in WAYS[2:]:
         found = [
@@ -157,7 +179,7 @@ def verdict(results):
         places = {
             word: ", ".join(
                 f"{share:.0%}"
-                for share, one in zip(SHARES, found, strict=True)
+                for share, one in zip(shares, found, strict=True)
                 if getattr(one, which)
             )
             for word, which in (("helps", "is_above_zero"), ("hurts", "is_below_zero"))
@@ -165,7 +187,7 @@ def verdict(results):
         helped[way] = sum(one.is_above_zero for one in found[1:])
         effects = [f"{word} at {where}" for word, where in places.items() if where]
         said.append(f"a {way} {' and '.join(effects) or 'makes no proven difference'}")
-    every = len(SHARES) - 1
+    every = len(shares) - 1
     if all(count == every for count in helped.values()):
         word = "Holds with every teacher"
     elif any(helped.values()):

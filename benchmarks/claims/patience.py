@@ -21,7 +21,7 @@ SET_UP = (
     "teacher's answers to the whole images. Independent crops: to one of 40 other "
     "crops. Same crops: to those that the student sees. Beside them labels alone."
 )
-LENGTHS = {"digits": (10, 40, 160, 640), "cifar10_small": (15, 45, 90)}
+LENGTHS = {"digits": (10, 40, 160, 640), "cifar10_small": (5, 15, 60)}
 ALONE = "labels alone"
 FIXED, INDEPENDENT, SAME = "fixed targets", "independent crops", "same crops"
 WAYS = (ALONE, FIXED, INDEPENDENT, SAME)

@@ -4,8 +4,8 @@ import sys
 
 from _drawing import legend, lines, plot
 from _numbers import difference, markdown, percent, points, spread
-from _study import run
-from _task import learn, scores
+from _study import ALONE, DISTILLED, run
+from _task import scores
 
 TITLE = "Small but as good"
 CLAIM = (
@@ -17,33 +17,23 @@ SET_UP = (
     "alone and from labels and teacher (alpha 0.1, temperature 4)."
 )
 WIDTHS = {"digits": (22, 14, 10, 7, 4, 3, 2), "cifar10_small": (16, 10, 6, 3)}
-WAYS = ("labels alone", "distilled")
+WAYS = (ALONE, DISTILLED)
 
 
 def conditions(study):
     """Every width, both ways; the teacher itself."""
     task, teacher = study.task, study.teacher()
 
-    def train(way, width, rate, seed):
-        taught = {} if way == WAYS[0] else {"teacher": study.answers(teacher)}
-        return learn(task, task.student(seed, width), seed=seed, rate=rate, **taught)
+    for way in WAYS:
+        study.usual_rate(way)
 
-    def measured(way, width):
-        return lambda seed: {
-            **scores(task, train(way, width, rates[way], seed)),
-            "params": task.student(seed, width).count_params(),
-        }
+    def found(model):
+        return scores(task, model) | {"params": model.count_params()}
 
-    rates = {
-        way: study.rate(
-            way,
-            lambda rate, seed, way=way: train(way, task.student_width, rate, seed),
+    return {"teacher": lambda seed: found(teacher)} | {
+        f"{way}, width {width}": lambda seed, way=way, width=width: found(
+            study.usual(way, seed, width)
         )
-        for way in WAYS
-    }
-    known = scores(task, teacher) | {"params": teacher.count_params()}
-    return {"teacher": lambda seed: known} | {
-        f"{way}, width {width}": measured(way, width)
         for width in WIDTHS[task.name]
         for way in WAYS
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from _drawing import dots, plot
 from _numbers import difference, markdown, percent, points, spread
-from _study import run
+from _study import ALONE, DISTILLED, run
 from _task import learn, scores
 
 from keras_kd.export import LiteRtModel, convert, quantization_aware
@@ -25,7 +25,6 @@ SET_UP = (
     "bits under the same teacher, at a third of the rate. Files of LiteRT, calibrated "
     "on training images: float32, int8, and int4 weights with float arithmetic."
 )
-ALONE, DISTILLED = "labels alone", "distilled"
 AWARE = "distilled, quantisation-aware"
 PRECISIONS = {"float32": None, "int8": 8, "int4_weights": 4}
 
@@ -33,19 +32,11 @@ PRECISIONS = {"float32": None, "int8": 8, "int4_weights": 4}
 def conditions(study):
     """Each way to learn; every precision of the same student."""
     task, teacher = study.task, study.teacher()
-
-    def train(way, rate, seed):
-        taught = {} if way == ALONE else {"teacher": study.answers(teacher)}
-        return learn(task, task.student(seed), seed=seed, rate=rate, **taught)
-
-    rates = {
-        way: study.rate(way, lambda rate, seed, way=way: train(way, rate, seed))
-        for way in (ALONE, DISTILLED)
-    }
+    rates = {way: study.usual_rate(way) for way in (ALONE, DISTILLED)}
 
     def aware(seed):
         found = {}
-        student = train(DISTILLED, rates[DISTILLED], seed)
+        student = study.usual(DISTILLED, seed)
         for precision, bits in PRECISIONS.items():
             model = student
             if bits is not None:
@@ -62,7 +53,7 @@ def conditions(study):
         return found
 
     def plain(way, seed):
-        student = train(way, rates[way], seed)
+        student = study.usual(way, seed)
         return {p: _accuracy(task, student, p) for p in PRECISIONS} | {
             "validation": scores(task, student)["validation"]
         }

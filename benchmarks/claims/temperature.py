@@ -6,7 +6,7 @@ import sys
 import numpy as np
 from _drawing import plot
 from _numbers import difference, markdown, percent, points, spread
-from _study import run
+from _study import ALONE, DISTILLED, run
 from _task import accuracy, learn, logits, scores
 
 from keras_kd import _figures, explain
@@ -22,51 +22,62 @@ SET_UP = (
     "One teacher and the usual student at every temperature and alpha, both losses "
     "scaled by T². Beside them the entropy of the targets on the training part."
 )
-TEMPERATURES = (1, 2, 3, 4, 5, 10, 20)
-ALPHAS = (0, 0.1, 0.3, 0.5, 0.7, 0.9)
-ALONE = "labels alone"
-USUAL = "T=4, alpha=0.1"
+TEMPERATURES = {"digits": (1, 2, 3, 4, 5, 10, 20), "cifar10_small": (1, 2, 4, 10)}
+ALPHAS = {"digits": (0, 0.1, 0.3, 0.5, 0.7, 0.9), "cifar10_small": (0, 0.1, 0.5, 0.9)}
 FORMS = "cross-entropy form, T=4, alpha=0.1"
 
 
 def conditions(study):
     """The surface, labels alone, and the form of cross-entropy."""
     task, teacher = study.task, study.teacher()
+    rates = {way: study.usual_rate(way) for way in (ALONE, DISTILLED)}
 
-    def train(rate, seed, temperature=None, alpha=0.1, divergence="kl"):
-        options = {}
-        if temperature is not None:
-            loss = SoftTargetDistillation(temperature, divergence=divergence)
-            taught_by = study.answers(teacher)
-            options = {"teacher": taught_by, "alpha": alpha}
-            options["distillation_losses"] = loss
-        return learn(task, task.student(seed), seed=seed, rate=rate, **options)
+    def taught(seed, temperature, alpha, divergence="kl"):
+        return learn(
+            task,
+            task.student(seed),
+            seed=seed,
+            rate=rates[DISTILLED],
+            teacher=study.answers(teacher),
+            alpha=alpha,
+            distillation_losses=SoftTargetDistillation(
+                temperature, divergence=divergence
+            ),
+        )
 
-    alone = study.rate(ALONE, train)
-    usual = study.rate(USUAL, lambda rate, seed: train(rate, seed, 4.0))
     plan = {
         "targets": lambda seed: _targets(task, teacher),
-        ALONE: lambda seed: scores(task, train(alone, seed)),
+        ALONE: lambda seed: scores(task, study.usual(ALONE, seed)),
     }
-    for t, a in itertools.product(TEMPERATURES, ALPHAS):
-        plan[f"T={t}, alpha={a}"] = lambda seed, t=t, a=a: scores(
-            task, train(usual, seed, t, a)
-        )
+    for t, a in _settings(task.name):
+        plan[_name(t, a)] = lambda seed, t=t, a=a: scores(task, taught(seed, t, a))
     plan[FORMS] = lambda seed: _forms(
-        task, lambda form: train(usual, seed, 4.0, 0.1, form)
+        task,
+        {
+            "kl": study.usual(DISTILLED, seed),
+            "cross_entropy": taught(seed, 4, 0.1, "cross_entropy"),
+        },
     )
     return plan
 
 
+def _settings(data):
+    return itertools.product(TEMPERATURES[data], ALPHAS[data])
+
+
+def _name(temperature, alpha):
+    return f"T={temperature}, alpha={alpha}"
+
+
 def _targets(task, teacher):
-    found = explain.soft_target_entropy(logits(teacher, task.data.train), TEMPERATURES)
+    chosen = TEMPERATURES[task.name]
+    found = explain.soft_target_entropy(logits(teacher, task.data.train), chosen)
     bits = found.entropy_bits.mean(axis=1)
-    return {f"T={t}": float(one) for t, one in zip(TEMPERATURES, bits, strict=True)}
+    return {f"T={t}": float(one) for t, one in zip(chosen, bits, strict=True)}
 
 
-def _forms(task, train):
+def _forms(task, students):
     """How far the students of both forms are apart, of the same weights and batches."""
-    students = {form: train(form) for form in ("kl", "cross_entropy")}
     said = [logits(student, task.data.test) for student in students.values()]
     weights = [np.concatenate([w.ravel() for w in student.get_weights()])
                for student in students.values()]  # fmt: skip
@@ -80,23 +91,24 @@ def _forms(task, train):
 
 def surface(results):
     """Test accuracies `(alphas, temperatures)`: lists of the seeds' values."""
-    values = results["values"]
+    values, data = results["values"], results["data"]
     return [
-        [values[f"T={t}, alpha={alpha}"]["test"] for t in TEMPERATURES]
-        for alpha in ALPHAS
+        [values[_name(t, alpha)]["test"] for t in TEMPERATURES[data]]
+        for alpha in ALPHAS[data]
     ]
 
 
 def table(results):
     """The surface, with entropies, and the two forms."""
-    values = results["values"]
-    head = ["alpha", *(f"T = {t}" for t in TEMPERATURES)]
+    values, temperatures = results["values"], TEMPERATURES[results["data"]]
+    head = ["alpha", *(f"T = {t}" for t in temperatures)]
     rows = [
         [f"{alpha:g}", *map(percent, row)]
-        for alpha, row in zip(ALPHAS, surface(results), strict=True)
+        for alpha, row in zip(ALPHAS[results["data"]], surface(results), strict=True)
     ]
-    rows.append(["1 (labels alone)", percent(values[ALONE]["test"]), *[""] * 6])
-    bits = [f"{values['targets'][f'T={t}'][0]:.2f}" for t in TEMPERATURES]
+    blank = [""] * (len(temperatures) - 1)
+    rows.append(["1 (labels alone)", percent(values[ALONE]["test"]), *blank])
+    bits = [f"{values['targets'][f'T={t}'][0]:.2f}" for t in temperatures]
     rows.append(["entropy of the targets, bits", *bits])
     forms = values[FORMS]
     same = 100 * spread(forms["same_classes"]).mean
@@ -112,9 +124,10 @@ def table(results):
 def figure(results):
     """The surface as a heat map, and the entropy of the targets."""
     drawing, (panel, other) = plot(columns=2)
+    temperatures, alphas = TEMPERATURES[results["data"]], ALPHAS[results["data"]]
     means = [[100 * spread(v).mean for v in row] for row in surface(results)]
     alone = 100 * spread(results["values"][ALONE]["test"]).mean
-    means.append([alone] * len(TEMPERATURES))
+    means.append([alone] * len(temperatures))
     image = panel.imshow(means, cmap="Blues", aspect="auto")
     middle = (image.norm.vmin + image.norm.vmax) / 2
     for row, line in enumerate(means):
@@ -123,13 +136,13 @@ def figure(results):
             panel.text(column, row, f"{value:.1f}", ha="center", va="center",
                        color=colour, fontsize=8)  # fmt: skip
     panel.grid(visible=False)
-    panel.set_xticks(range(len(TEMPERATURES)), TEMPERATURES)
-    panel.set_yticks(range(len(means)), [f"{a:g}" for a in (*ALPHAS, 1)])
+    panel.set_xticks(range(len(temperatures)), temperatures)
+    panel.set_yticks(range(len(means)), [f"{a:g}" for a in (*alphas, 1)])
     panel.set_xlabel("temperature")
     panel.set_ylabel("alpha, weight of the labels")
     _figures.title(panel, "test accuracy (%), mean over seeds")
-    bits = [results["values"]["targets"][f"T={t}"][0] for t in TEMPERATURES]
-    other.plot(TEMPERATURES, bits, color=_figures.BLUE, marker="o")
+    bits = [results["values"]["targets"][f"T={t}"][0] for t in temperatures]
+    other.plot(temperatures, bits, color=_figures.BLUE, marker="o")
     other.axhline(np.log2(10), color="0.5", linestyle="--", linewidth=1)
     other.annotate("10 equal classes", (1, np.log2(10)), (0, -12),
                    textcoords="offset points")  # fmt: skip
@@ -142,7 +155,7 @@ def verdict(results):
     """Where the surface is above labels alone beyond doubt; its best on validation."""
     values = results["values"]
     alone = values[ALONE]["test"]
-    names = [f"T={t}, alpha={a}" for t in TEMPERATURES for a in ALPHAS]
+    names = [_name(t, a) for t, a in _settings(results["data"])]
     better = [n for n in names if difference(values[n]["test"], alone).is_above_zero]
     worse = [n for n in names if difference(values[n]["test"], alone).is_below_zero]
     level = spread(alone).mean

@@ -114,7 +114,8 @@ def test_corrected_bias_finds_what_is_hidden(script, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["ensembles", "less_data", "patience", "survives_quantization"]
+    "name",
+    ["ensembles", "less_data", "noisy_labels", "patience", "survives_quantization"],
 )
 def test_claim_runs_and_goes_on(script, name, digits, tmp_path, monkeypatch):
     _run_small(script, name, tmp_path, monkeypatch)
@@ -131,8 +132,8 @@ def _run_small(script, name, tmp_path, monkeypatch):
     small = {"teacher_width": 4, "student_width": 2, "teacher_epochs": 1, "epochs": 1}
     task = dataclasses.replace(whole, **small, rates=(3e-3,))
     monkeypatch.setattr(claim, "LENGTHS", {"digits": (1, 2)}, raising=False)
-    if hasattr(claim, "SHARES") and name != "ensembles":
-        monkeypatch.setattr(claim, "SHARES", (1.0, 0.03))
+    if name in ("less_data", "noisy_labels"):
+        monkeypatch.setattr(claim, "SHARES", {"digits": (0.5, 0.03)})
     found = study.measure(claim, study.Study(task, tmp_path / name), 2)
     assert claim.table(found)
     assert ":" in claim.verdict(found)

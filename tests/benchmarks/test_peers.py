@@ -52,3 +52,10 @@ def test_result_file_has_every_peer(peers, monkeypatch, tmp_path, capsys):
     assert [len(one) for one in values["ours"].values()] == [2, 2]
     assert len(values["teacher"]["test"]) == 1
     assert "| `keras_kd.Distiller` |" in capsys.readouterr().out
+
+
+def test_readme_has_the_table_of_the_result_file(peers):
+    results = json.loads((FOLDER / "results" / "peers.json").read_text("utf-8"))
+    assert set(results["values"]) == {*peers.MAKERS, "pytorch", "teacher"}
+    readme = (FOLDER.parent / "README.md").read_text("utf-8")
+    assert "\n".join(peers.table(results)) in readme
