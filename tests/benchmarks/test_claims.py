@@ -107,8 +107,8 @@ def test_corrected_bias_finds_what_is_hidden(script, monkeypatch):
 
     monkeypatch.setattr(claim, "logits", lambda student, part: scores)
     found = claim._found(Task, None, raised=[3], sign=1)
-    assert found["test of 3s"] == 0
-    assert found["corrected test of 3s"] > 0.8
+    assert found["left out"] == 0
+    assert found["corrected left out"] > 0.8
     assert 3.5 < found["correction"] < 6.5
 
 
