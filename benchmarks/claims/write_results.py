@@ -45,8 +45,8 @@ def page(folder):
         "those without any effect would be beyond doubt by chance. Learning rates are "
         "chosen on the validation part, by seeds that are used for nothing else, for "
         "students from labels and for those with a teacher alike. All of them see "
-        "random crops (digits by 1 pixel; CIFAR-10 by 4, and flips), which the "
-        "smallest nets on digits would be better without: Regularisation and "
+        "random crops (digits by 1 pixel; CIFAR-10 by 4, and flips), which the usual "
+        "student of digits would be better without: Regularisation and "
         "calibration leaves them out.",
         "",
         "| claim | data | verdict |",
