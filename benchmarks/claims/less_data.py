@@ -77,16 +77,13 @@ def _tests(results, way):
 
 def table(results):
     """Accuracy by share of labels."""
-    head = ["labels", *(f"{way}, %" for way in WAYS), "gain of the first transfer set"]
+    head = ["labels", *(f"{way}, %" for way in WAYS)]
+    head += ["gain of the first transfer set", "gain of the second"]
     rows = []
     for number, share in enumerate(SHARES[results["data"]]):
-        found = [_tests(results, way)[number] for way in WAYS]
-        gain = points(found[1], found[0])
-        rows.append([f"{share:.0%}", *map(percent, found), gain])
-    head.append("gain of the second")
-    for number, row in enumerate(rows):
-        alone, own = (_tests(results, way)[number] for way in (ALONE, SELF_MADE))
-        row.append(points(own, alone))
+        alone, *taught = (_tests(results, way)[number] for way in WAYS)
+        gains = [points(one, alone) for one in taught]
+        rows.append([f"{share:.0%}", *map(percent, (alone, *taught)), *gains])
     return markdown(head, rows)
 
 

@@ -19,7 +19,8 @@ CLAIM = (
 SET_UP = (
     "alpha 0, temperature 4; the student always sees crops. Fixed targets: the "
     "teacher's answers to the whole images. Independent crops: to one of 40 other "
-    "crops. Same crops: to those that the student sees. Beside them labels alone."
+    "crops. Same crops: to those that the student sees (digits: the teacher is asked "
+    "during training; CIFAR-10: stored, seeded). Beside them labels alone."
 )
 LENGTHS = {"digits": (10, 40, 160, 640), "cifar10_small": (5, 15, 60)}
 ALONE = "labels alone"
