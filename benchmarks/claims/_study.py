@@ -80,7 +80,7 @@ class Study:
         """
         rate, width = self.usual_rate(way), width or self.task.student_width
         return self.model(
-            f"{way} width {width} seed {seed}",
+            f"{way} width {width} seed {seed} rate {rate:g}",
             lambda: self._taught(way, rate, seed, width),
         )
 

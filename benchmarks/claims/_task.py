@@ -74,7 +74,7 @@ def task_of(name):
     augment = (random_crop(4), random_flip)
     return Task(
         "cifar10_small", data, residual_net, 32, 8, augment, 64, 24, 15, 3e-3,
-        (1e-3, 3e-3, 1e-2),
+        (3e-3, 1e-2, 3e-2),
     )  # fmt: skip
 
 
