@@ -47,7 +47,10 @@ def page(folder):
         "students from labels and for those with a teacher alike. All of them see "
         "random crops (digits by 1 pixel; CIFAR-10 by 4, and flips), which the usual "
         "student of digits would be better without: Regularisation and "
-        "calibration leaves them out.",
+        "calibration leaves them out. Where a claim fails it is not for our code: "
+        "keras.distillation and PyTorch give students of the same accuracy "
+        "([peers.py](../peers.py), table in the [README](../../README.md)), and the "
+        "same weights in the tests.",
         "",
         "| claim | data | verdict |",
         "|---|---|---|",
