@@ -49,8 +49,8 @@ def page(folder):
         "student of digits would be better without: Regularisation and "
         "calibration leaves them out. Where a claim fails it is not for our code: "
         "keras.distillation and PyTorch give students of the same accuracy "
-        "([peers.py](../peers.py), table in the [README](../../README.md)), and the "
-        "same weights in the tests.",
+        "([peers.py](../peers.py), table in the [README](../../README.md)), and tests "
+        "find the weights of keras.distillation's.",
         "",
         "| claim | data | verdict |",
         "|---|---|---|",
