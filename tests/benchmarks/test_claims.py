@@ -26,6 +26,11 @@ def test_page_is_that_of_the_result_files(script):
     assert (FOLDER / "RESULTS.md").read_text(encoding="utf-8") == page
 
 
+def test_every_claim_is_measured_on_digits(script):
+    names = {path.stem for path in FILES}
+    assert names >= {f"{name}_digits" for name in script("write_results").CLAIMS}
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_result_file_is_whole_and_drawn(path):
     results = json.loads(path.read_text(encoding="utf-8"))
