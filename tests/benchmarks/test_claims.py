@@ -151,10 +151,11 @@ def _run_small(script, name, tmp_path, monkeypatch):
 
 def test_readme_has_the_verdicts_of_the_files_it_shows(script):
     readme = " ".join((FOLDER.parents[1] / "README.md").read_text("utf-8").split())
-    shown = re.findall(r"\(benchmarks/claims/results/(\w+)_digits\.png\)", readme)
+    pattern = r"\(benchmarks/claims/results/(\w+?)_(digits|cifar10_small)\.png\)"
+    shown = re.findall(pattern, readme)
     assert len(shown) == 4
-    for name in shown:
-        path = FOLDER / "results" / f"{name}_digits.json"
+    for name, data in shown:
+        path = FOLDER / "results" / f"{name}_{data}.json"
         results = json.loads(path.read_text(encoding="utf-8"))
         assert script(name).verdict(results) in readme
-        assert f"`python benchmarks/claims/{name}.py`" in readme
+        assert f"`python benchmarks/claims/{name}.py" in readme
