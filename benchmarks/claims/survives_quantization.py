@@ -92,12 +92,12 @@ def figure(results):
     """Accuracy of each precision."""
     drawing, panels = plot(3.8, 2.2, columns=3)
     values = results["values"]
-    low = min(spread(one[p]).mean for one in values.values() for p in PRECISIONS)
+    means = [100 * spread(one[p]).mean for one in values.values() for p in PRECISIONS]
     for panel, precision in zip(panels, PRECISIONS, strict=True):
         dots(panel, {name: one[precision] for name, one in values.items()})
         panel.set_title(precision, size=10)
         panel.set_xlabel("test accuracy (%)")
-        panel.set_xlim(max(0, 100 * low - 6), 100)
+        panel.set_xlim(max(0, min(means) - 6), min(100, max(means) + 6))
     for panel in panels[1:]:
         panel.set_yticklabels([])
     return drawing
