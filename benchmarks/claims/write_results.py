@@ -86,12 +86,13 @@ def _said_of(results):
     set_up = results["set_up"]
     examples = set_up["examples"]
     rates = ", ".join(f"{rate:g} ({way})" for way, rate in results["rates"].items())
+    tried = ", ".join(f"{rate:g}" for rate in set_up["rates_tried"])
     return (
         f"{results['seeds']} seeds; {examples['train']:,} training, "
         f"{examples['validation']:,} validation and {examples['test']:,} test "
         f"examples; teacher of {set_up['teacher_params']:,} weights, usual student of "
         f"{set_up['student_params']:,}; {set_up['epochs']} epochs of batches of "
-        f"{set_up['batch_size']}" + (f"; chosen rates: {rates}." if rates else ".")
+        f"{set_up['batch_size']}" + (f"; rates: {rates}, of {tried}." if rates else ".")
     )
 
 
