@@ -79,7 +79,8 @@ def viewed(examples, steps, view):
     Args:
         examples: `tf.data.Dataset` of dicts with "id" and "x", an image.
         steps: functions of `(image, seed)`, stateless.
-        view: int >= 0; each view of an example has another seed.
+        view: int >= 0, or an integer scalar tensor; each view of an example has
+            another seed.
 
     Returns:
         A `tf.data.Dataset` like `examples`.

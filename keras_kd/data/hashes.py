@@ -44,7 +44,7 @@ def view_seed(example_id, view):
 
     Args:
         example_id: string scalar.
-        view: int >= 0.
+        view: int >= 0, or an integer scalar tensor.
 
     Returns:
         Int32 `(2,)`.
@@ -53,7 +53,8 @@ def view_seed(example_id, view):
         >>> view_seed(tf.constant("cat"), 0).shape.as_list()
         [2]
     """
-    name = tf.strings.join([example_id, str(view)], separator="\0view ")
+    number = tf.strings.as_string(view)
+    name = tf.strings.join([example_id, number], separator="\0view ")
     return _words(tf.fingerprint(tf.expand_dims(name, 0)))[0]
 
 

@@ -169,11 +169,7 @@ class SoftTargets(Teacher):
         order = [(first_view + number) % self.views for number in range(self.views)]
         if check_first or source.count not in (None, self.count):
             join.check(order[0])
-        whole = None
-        for number, view in enumerate(order):
-            seed = None if shuffle_seed is None else shuffle_seed + number
-            batches = join.batches(view, batch_size, seed)
-            whole = batches if whole is None else whole.concatenate(batches)
+        whole = join.batches(order, batch_size, shuffle_seed)
         if check_first or source.count is not None:
             # Not where the data set has yet to show its end: a known one is not read.
             number = self.views * -(-self.count // batch_size)
@@ -181,6 +177,10 @@ class SoftTargets(Teacher):
         # The autotuner delays the end of every iterator by a growing pause.
         options = tf.data.Options()
         options.autotune.enabled = False
+        # By files each of several workers would be given other views.
+        options.experimental_distribute.auto_shard_policy = (
+            tf.data.experimental.AutoShardPolicy.DATA
+        )
         return whole.prefetch(2).with_options(options)
 
     def __call__(self, inputs, *, layers=()):

@@ -69,6 +69,7 @@ def test_two_workers_find_what_one_process_finds(two, one):
     assert {"val_loss", "accuracy", "weight 3", "evaluated loss", "predicted"} < set(
         one
     )
+    assert one["stored steps"] == 2 * 2 * 6
     for worker in two:
         assert_same(worker, one)
 

@@ -5,6 +5,7 @@ Run: python worker_program.py FOLDER SCENARIO ..., with TF_CONFIG.
 
 import json
 import sys
+import tempfile
 from pathlib import Path
 
 import keras
@@ -14,6 +15,7 @@ from keras import layers
 
 import keras_kd
 from keras_kd.distiller import MutualDistiller, worker_folder
+from keras_kd.teachers import label
 from tests.distiller.kill_self import KillSelf
 
 SEED = 3
@@ -79,7 +81,7 @@ def trained(strategy, folder):
     for name in ("train_on_batch", "test_on_batch"):
         logs = getattr(distiller, name)(x[:BATCH], y[:BATCH], return_dict=True)
         found |= {f"{name} {key}": float(value) for key, value in logs.items()}
-    found |= grouped(strategy) | mutual(strategy)
+    found |= grouped(strategy) | mutual(strategy) | stored(strategy)
     return found
 
 
@@ -98,6 +100,25 @@ def mutual(strategy):
         distiller.compile(keras.optimizers.Adam(0.01))
     logs = fit(distiller, epochs=1)
     return {f"mutual {name}": values for name, values in logs.items()}
+
+
+def stored(strategy):
+    """Stored answers to two views of each example, which every worker reads."""
+    keras.utils.set_random_seed(SEED)
+    examples = keras_kd.data.load("digits").train.examples.take(EXAMPLES)
+    data, augment = (
+        keras_kd.data.Split(examples, EXAMPLES),
+        keras_kd.data.random_crop(1),
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        soft = label(classifier(32), data, folder, views=2, augment=augment)
+        with strategy.scope():
+            distiller = keras_kd.Distiller(soft, classifier(8), alpha=0.5)
+            distiller.compile(keras.optimizers.Adam(0.01))
+        batches = soft.attach(data, batch_size=BATCH, augment=augment)
+        logs = distiller.fit(batches, epochs=2, verbose=0).history
+    found = {f"stored {name}": values for name, values in logs.items()}
+    return found | {"stored steps": int(distiller.optimizer.iterations.numpy())}
 
 
 def keras_error(strategy):

@@ -63,6 +63,15 @@ def test_residual_parameters_by_hand(blocks):
     assert model.count_params() == expected
 
 
+@pytest.mark.parametrize(("strides", "side"), [(1, 32), (2, 16), (4, 8)])
+def test_residual_stem_shrinks_the_image_and_keeps_the_weights(strides, side):
+    model = residual_net(IMAGE, 10, width=16, stem_strides=strides)
+    shapes = [model.get_layer(f"stage_{n}").output.shape[1:] for n in (1, 2, 3)]
+    halved = ((side, 16), (side // 2, 32), (side // 4, 64))
+    assert shapes == [(size, size, channels) for size, channels in halved]
+    assert model.count_params() == residual_net(IMAGE, 10, width=16).count_params()
+
+
 def test_transformer_parameters_by_hand():
     width, vocabulary = 32, 100
     attention = 4 * (width * width + width)

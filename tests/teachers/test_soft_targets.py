@@ -148,6 +148,41 @@ def test_one_pass_shows_each_view_of_each_example_once(viewed, big, data):
         )
 
 
+def test_each_view_has_an_order_of_its_own_which_the_seeds_repeat(viewed, data):
+    def shown(passes):
+        keras.utils.set_random_seed(0)
+        batches = viewed.attach(data, augment=VIEW, batch_size=320, shuffle_seed=0)
+        return [x.inputs.numpy() for _ in range(passes) for x, _ in batches]
+
+    def sorted_rows(view):
+        return np.sort(view.reshape(320, -1).sum(axis=1))
+
+    once, twice = shown(1), shown(2)
+    assert len(once) == 3
+    np.testing.assert_array_equal(once, twice[:3])
+    for first, second in zip(twice[:3], twice[3:], strict=True):
+        assert (first != second).any()
+        np.testing.assert_array_equal(sorted_rows(first), sorted_rows(second))
+
+
+def test_all_views_are_traced_at_once(big, data, tmp_path):
+    """A folder of many views is attached as fast as one of a single view."""
+    traced = []
+
+    def shifted(image, seed):
+        traced.append(seed)
+        return tf.roll(image, seed % 3, (0, 1))
+
+    calls = {}
+    for views in (1, 5):
+        soft = label(big, data, tmp_path / str(views), views=views, augment=shifted)
+        traced.clear()
+        for _ in soft.attach(data, augment=shifted, shuffle_seed=0):
+            pass
+        calls[views] = len(traced)
+    assert calls[5] == calls[1]
+
+
 def test_an_epoch_can_be_one_view(viewed, data, student):
     """Of 3 views, 4 epochs of 4 steps see the first, second, third and first."""
 
