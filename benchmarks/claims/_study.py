@@ -16,7 +16,9 @@ from keras_kd.teachers import label
 
 ROOT = Path(__file__).parent
 ALONE, DISTILLED = "labels alone", "distilled"
+UNLABELLED = "distilled, alpha 0, T=4"
 """How usual students learn; distilled is alpha 0.1, temperature 4."""
+ALPHAS = {DISTILLED: 0.1, UNLABELLED: 0.0}
 TUNING_SEEDS = (100, 101)
 """Never used again, so that no figure was seen when the rates were chosen."""
 
@@ -70,15 +72,16 @@ class Study:
             ),
         )
 
-    def usual(self, way, seed, width=None):
+    def usual(self, way, seed, *, width=None, rate=None):
         """The student of a seed, trained once for all claims.
 
         Args:
-            way: `ALONE` or `DISTILLED`.
+            way: `ALONE`, `DISTILLED` or `UNLABELLED`.
             seed: int.
             width: int; default that of the usual student.
+            rate: float; default the usual rate.
         """
-        rate, width = self.usual_rate(way), width or self.task.student_width
+        rate, width = rate or self.usual_rate(way), width or self.task.student_width
         return self.model(
             f"{way} width {width} seed {seed} rate {rate:g}",
             lambda: self._taught(way, rate, seed, width),
@@ -86,23 +89,33 @@ class Study:
 
     def usual_rate(self, way):
         """The learning rate of a way, chosen once for all claims."""
-        shared = Study(self.task, self.folder.parent / "usual")
-        self.rates[way] = shared.rate(
-            way, lambda rate, seed: self._taught(way, rate, seed)
-        )
+        way = DISTILLED if way == UNLABELLED else way
+        if way not in self.rates:
+            self.rates[way] = self._usual_rate(way)
         return self.rates[way]
+
+    def _usual_rate(self, way):
+        shared = Study(self.task, self.folder.parent / "usual")
+        return shared.best_rate(way, lambda rate, seed: self._taught(way, rate, seed))
 
     def _taught(self, way, rate, seed, width=None):
         taught = {}
-        if way == DISTILLED:
-            taught = {"teacher": self.answers(self.teacher())}
+        if way in ALPHAS:
+            teacher = self.answers(self.teacher())
+            taught = {"teacher": teacher, "alpha": ALPHAS[way], "temperature": 4.0}
         student = self.task.student(seed, width)
         return learn(self.task, student, seed=seed, rate=rate, **taught)
 
-    def answers(self, teacher, epochs=None):
+    def answers(self, teacher, *, split=None, name="all", epochs=None):
         """What a student is taught by: the teacher, or its stored answers.
 
         A large teacher is asked once for all students, for other crops each epoch.
+
+        Args:
+            teacher: that of seed 0.
+            split: `Split`, default the training part.
+            name: str, of the examples.
+            epochs: int, of how many there are other crops; default the usual.
         """
         task = self.task
         if task.name == "digits":
@@ -110,28 +123,36 @@ class Study:
         views = epochs or task.epochs
         return label(
             teacher,
-            task.data.train,
-            self.folder.parent / f"soft targets of {views} epochs",
+            split or task.data.train,
+            self.folder.parent / f"soft targets of {views} epochs, {name}",
             views=views,
             augment=task.augment,
         )
 
-    def rate(self, way, train):
-        """The learning rate of a way to learn: the best on the validation part.
+    def rate(self, way, train, *, usual):
+        """The learning rate of a way to learn.
 
         Args:
             way: str, its name.
             train: function of `(rate, seed)` that gives a trained model.
+            usual: `ALONE` or `DISTILLED`, whose rate serves where rates are shared.
         """
         if way not in self.rates:
-            found = {}
-            for rate in self.task.rates:
-                found[rate] = statistics.fmean(
-                    self._validated(f"rates/{way}/{rate:g}", rate, seed, train)
-                    for seed in TUNING_SEEDS
-                )
-            self.rates[way] = max(found, key=found.get)
+            if self.task.shares_rates:
+                self.rates[way] = self._usual_rate(usual)
+            else:
+                self.rates[way] = self.best_rate(way, train)
         return self.rates[way]
+
+    def best_rate(self, way, train):
+        """The rate that is best on the validation part, see `rate`."""
+        found = {}
+        for rate in self.task.rates:
+            found[rate] = statistics.fmean(
+                self._validated(f"rates/{way}/{rate:g}", rate, seed, train)
+                for seed in TUNING_SEEDS
+            )
+        return max(found, key=found.get)
 
     def _validated(self, name, rate, seed, train):
         part = self.task.data.validation

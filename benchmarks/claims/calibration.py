@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from _drawing import dots, plot
 from _numbers import difference, markdown, percent, points, spread
-from _study import run
+from _study import ALONE, DISTILLED, run
 from _task import learn, logits
 from scipy.optimize import brentq
 from scipy.special import log_softmax, softmax
@@ -56,8 +56,14 @@ def conditions(study):
 
     # At temperature 1 the loss is that of labels, and so is the rate.
     rates = {
-        1: study.rate(LABELS, lambda rate, seed: train(LABELS, 1, rate, seed)),
-        4: study.rate(f"{SOFT}, T=4", lambda rate, seed: train(SOFT, 4, rate, seed)),
+        1: study.rate(
+            LABELS, lambda rate, seed: train(LABELS, 1, rate, seed), usual=ALONE
+        ),
+        4: study.rate(
+            f"{SOFT}, T=4",
+            lambda rate, seed: train(SOFT, 4, rate, seed),
+            usual=DISTILLED,
+        ),
     }
     plan = {
         "teacher": lambda seed: _found(task, teacher),

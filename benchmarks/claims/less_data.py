@@ -4,7 +4,8 @@ import sys
 
 from _drawing import legend, lines, plot
 from _numbers import difference, markdown, percent, points
-from _study import run
+from _study import ALONE as LABELS
+from _study import DISTILLED, UNLABELLED, run
 from _task import learn, scores, some_of_each_class, subset
 
 TITLE = "Less data"
@@ -21,8 +22,6 @@ SET_UP = (
     "(on CIFAR-10 it has half the channels)."
 )
 SHARES = {"digits": (1.0, 0.3, 0.1, 0.03), "cifar10_small": (1.0, 0.3, 0.1)}
-# How many times narrower the teacher of few labels is: there is one for each seed.
-NARROWER = {"digits": 1, "cifar10_small": 2}
 ALONE = "few labels alone"
 WELL_TAUGHT = "transfer set, teacher of all labels"
 SELF_MADE = "transfer set, teacher of the same few labels"
@@ -31,15 +30,18 @@ WAYS = (ALONE, WELL_TAUGHT, SELF_MADE)
 
 def conditions(study):
     """Every share in every way."""
-    task, expert = study.task, study.teacher()
+    task = study.task
 
     def labelled(share, seed):
         return subset(task.data.train, some_of_each_class(task.data.train, share, seed))
 
     def few_teacher(share, seed):
+        width = task.teacher_width // task.narrower
+        if share == 1:
+            return study.teacher(seed, width)
         return learn(
             task,
-            task.model(task.teacher_width // NARROWER[task.name], seed),
+            task.model(width, seed),
             seed=seed,
             rate=task.teacher_rate,
             epochs=task.teacher_epochs,
@@ -47,18 +49,24 @@ def conditions(study):
         )
 
     def train(way, share, rate, seed):
+        # What does not depend on the share is trained once.
+        if way == WELL_TAUGHT:
+            return study.usual(UNLABELLED, seed, rate=rate)
+        if way == ALONE and share == 1:
+            return study.usual(LABELS, seed, rate=rate)
         student = task.student(seed)
         if way == ALONE:
             few = labelled(share, seed)
             return learn(task, student, seed=seed, rate=rate, split=few)
-        teacher = expert if way == WELL_TAUGHT else few_teacher(share, seed)
-        unlabelled = {"alpha": 0, "labels": False}
+        teacher, unlabelled = few_teacher(share, seed), {"alpha": 0, "labels": False}
         return learn(task, student, seed=seed, rate=rate, teacher=teacher, **unlabelled)
 
     # Chosen with a tenth of the labels; both transfer sets have one rate.
     rates = {
-        way: study.rate(way, lambda rate, seed, way=way: train(way, 0.1, rate, seed))
-        for way in (ALONE, WELL_TAUGHT)
+        way: study.rate(
+            way, lambda rate, seed, way=way: train(way, 0.1, rate, seed), usual=usual
+        )
+        for way, usual in ((ALONE, LABELS), (WELL_TAUGHT, DISTILLED))
     }
     rates[SELF_MADE] = rates[WELL_TAUGHT]
     return {

@@ -5,7 +5,8 @@ import sys
 import numpy as np
 from _drawing import dots, plot
 from _numbers import markdown, percent, spread
-from _study import run
+from _study import ALONE as LABELS
+from _study import DISTILLED, UNLABELLED, run
 from _task import learn, logits, subset
 
 TITLE = "A class never shown"
@@ -44,24 +45,25 @@ def conditions(study):
         ALONE: labels != MISSING,
         WITHOUT: labels != MISSING,
         ONLY: np.isin(labels, TWO),
-        WHOLE: labels >= 0,
     }
 
     def train(way, rate, seed):
-        taught = {"teacher": teacher, "alpha": 0, "labels": False}
+        if way == WHOLE:
+            return study.usual(UNLABELLED, seed, rate=rate)
+        split, taught = subset(task.data.train, np.flatnonzero(shown[way])), {}
+        if way != ALONE:
+            answers = study.answers(teacher, split=split, name=way)
+            taught = {"teacher": answers, "alpha": 0}
         return learn(
-            task,
-            task.student(seed),
-            seed=seed,
-            rate=rate,
-            split=subset(task.data.train, np.flatnonzero(shown[way])),
-            **({} if way == ALONE else taught),
+            task, task.student(seed), seed=seed, rate=rate, split=split, **taught
         )
 
     # One rate for all students with a teacher, chosen where all digits are shown.
     rates = {
-        way: study.rate(way, lambda rate, seed, way=way: train(way, rate, seed))
-        for way in (ALONE, WHOLE)
+        way: study.rate(
+            way, lambda rate, seed, way=way: train(way, rate, seed), usual=usual
+        )
+        for way, usual in ((ALONE, LABELS), (WHOLE, DISTILLED))
     }
     return {
         way: lambda seed, way=way: _found(
@@ -70,7 +72,7 @@ def conditions(study):
             raised=list(TWO) if way == ONLY else [MISSING],
             sign=-1 if way == ONLY else 1,
         )
-        for way in shown
+        for way in (*shown, WHOLE)
     }
 
 

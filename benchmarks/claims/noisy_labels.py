@@ -6,7 +6,8 @@ import keras
 import numpy as np
 from _drawing import legend, lines, plot
 from _numbers import difference, markdown, percent, points
-from _study import run
+from _study import ALONE as LABELS
+from _study import DISTILLED, run
 from _task import accuracy, learn, scores, subset
 
 TITLE = "Noisy labels"
@@ -20,7 +21,8 @@ SET_UP = (
     "so is that share of the validation labels on which anything is chosen. Students "
     "learn from the noisy labels alone, and from them and a teacher (alpha 0.1, "
     "temperature 4): one of clean labels; one of the same noisy labels, trained to the "
-    "end; one of the same, with the weights of its best epoch on noisy validation."
+    "end; one of the same, with the weights of its best epoch on noisy validation (on "
+    "CIFAR-10 teachers of noisy labels have half the channels)."
 )
 SHARES = {"digits": (0.0, 0.2, 0.4, 0.6), "cifar10_small": (0.0, 0.4)}
 ALONE = "noisy labels alone"
@@ -40,14 +42,20 @@ def conditions(study):
         if way in (ALONE, STOPPED_ALONE):
             ends = _student_alone(study, share, rate, seed)
             return ends[BEST if way == STOPPED_ALONE else END]
+        if way == CLEAN and share == 0:
+            return study.usual(DISTILLED, seed, rate=rate)
         teacher = _teacher(study, way, share, seed)
         split, student = noisy(task.data.train, share, seed), task.student(seed)
         return learn(task, student, seed=seed, rate=rate, split=split, teacher=teacher)
 
     # With some of the labels wrong; all students with a teacher have one rate.
     some = SHARES[task.name][1]
-    alone = study.rate(ALONE, lambda rate, seed: train(ALONE, some, rate, seed))
-    taught = study.rate(STOPPED, lambda rate, seed: train(STOPPED, some, rate, seed))
+    alone = study.rate(
+        ALONE, lambda rate, seed: train(ALONE, some, rate, seed), usual=LABELS
+    )
+    taught = study.rate(
+        STOPPED, lambda rate, seed: train(STOPPED, some, rate, seed), usual=DISTILLED
+    )
     rates = {way: taught for way in WAYS} | {ALONE: alone, STOPPED_ALONE: alone}
     plan = {}
     for share in SHARES[task.name]:
@@ -70,10 +78,11 @@ def _student_alone(study, share, rate, seed):
 
 def _teacher(study, way, share, seed):
     if way == CLEAN:
-        return study.teacher()
+        return study.answers(study.teacher())
     name, task = f"teacher of noise {share:g} seed {seed}", study.task
     schedule = task.teacher_rate, task.teacher_epochs
-    ends = _ends(study, name, task.teacher_width, share, seed, *schedule)
+    width = task.teacher_width // task.narrower
+    ends = _ends(study, name, width, share, seed, *schedule)
     return ends[BEST if way == STOPPED else END]
 
 

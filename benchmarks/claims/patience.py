@@ -5,7 +5,8 @@ import sys
 import tensorflow as tf
 from _drawing import legend, lines, plot
 from _numbers import difference, markdown, percent, points, spread
-from _study import run
+from _study import ALONE as LABELS
+from _study import DISTILLED, UNLABELLED, run
 from _task import learn, scores
 
 from keras_kd.data.split import Split
@@ -22,7 +23,7 @@ SET_UP = (
     "crops. Same crops: to those that the student sees (digits: the teacher is asked "
     "during training; CIFAR-10: stored, seeded). Beside them labels alone."
 )
-LENGTHS = {"digits": (10, 40, 160, 640), "cifar10_small": (5, 15, 60)}
+LENGTHS = {"digits": (10, 40, 160, 640), "cifar10_small": (5, 15, 45)}
 ALONE = "labels alone"
 FIXED, INDEPENDENT, SAME = "fixed targets", "independent crops", "same crops"
 WAYS = (ALONE, FIXED, INDEPENDENT, SAME)
@@ -36,19 +37,25 @@ def conditions(study):
     splits = {way: _answered(task, teacher, way) for way in (FIXED, INDEPENDENT)}
 
     def train(way, epochs, rate, seed):
+        usual = {ALONE: LABELS, SAME: UNLABELLED}.get(way)
+        if usual and epochs == task.epochs:
+            return study.usual(usual, seed, rate=rate)
         options = {"epochs": epochs}
         if way in splits:
             options |= {"split": splits[way], "loss": _loss_of_any_view}
         elif way == SAME:
-            options |= {"teacher": study.answers(teacher, epochs), "alpha": 0}
+            answers = study.answers(teacher, epochs=epochs)
+            options |= {"teacher": answers, "alpha": 0}
         return learn(task, task.student(seed), seed=seed, rate=rate, **options)
 
     # Chosen at the second length; all students with a teacher have one rate.
     rates = {
         way: study.rate(
-            way, lambda rate, seed, way=way: train(way, lengths[1], rate, seed)
+            way,
+            lambda rate, seed, way=way: train(way, lengths[1], rate, seed),
+            usual=usual,
         )
-        for way in (ALONE, SAME)
+        for way, usual in ((ALONE, LABELS), (SAME, DISTILLED))
     }
     return {
         f"{way}, {epochs} epochs": lambda seed, way=way, epochs=epochs: scores(

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.special import softmax
 
 FOLDER = Path(__file__).parents[2] / "benchmarks" / "claims"
 FILES = sorted((FOLDER / "results").glob("*.json"))
@@ -96,6 +97,14 @@ def test_exchanged_classes_keep_right_class_and_entropy(script):
     assert not np.allclose(after, before)
 
 
+def test_ensemble_as_one_model_gives_the_mean_of_probabilities(script):
+    teachers = [script("_task").task_of("digits").model(2, seed) for seed in range(3)]
+    x = np.random.default_rng(0).normal(size=(5, 8, 8, 1)).astype("float32")
+    mean = np.mean([softmax(t.predict(x, verbose=0) / 4, axis=-1) for t in teachers], 0)
+    found = script("ensembles")._as_one(teachers).predict(x, verbose=0)
+    np.testing.assert_allclose(softmax(found / 4, axis=-1), mean, atol=1e-6)
+
+
 def test_corrected_bias_finds_what_is_hidden(script, monkeypatch):
     """A student whose scores of the 3s are 5 too low knows them after correction."""
     claim = script("missing_class")
@@ -147,6 +156,53 @@ def _run_small(script, name, tmp_path, monkeypatch):
     monkeypatch.setattr(study, "write_json", None)
     again = study.measure(claim, study.Study(task, tmp_path / name), 2)
     assert json.dumps(again) == json.dumps(found)
+
+
+def test_shared_rates_are_those_of_usual_students(script, tmp_path):
+    """A claim's own way to learn is tuned but where the task shares its rates."""
+    study, whole = script("_study"), script("_task").task_of("digits")
+    small = {"teacher_width": 2, "student_width": 2, "teacher_epochs": 1, "epochs": 1}
+
+    def rates(folder, *, shares_rates):
+        task = dataclasses.replace(
+            whole, **small, rates=(1e-2,), shares_rates=shares_rates
+        )
+        found = study.Study(task, tmp_path / folder / "claim")
+        tuned = []
+
+        def train(rate, seed):
+            tuned.append(seed)
+            return task.student(seed)
+
+        return found.rate("own way", train, usual=study.ALONE), found.rates, tuned
+
+    own = rates("own", shares_rates=False)
+    shared = rates("shared", shares_rates=True)
+    assert own == (1e-2, {"own way": 1e-2}, list(study.TUNING_SEEDS))
+    assert shared == (1e-2, {"own way": 1e-2}, [])
+    assert (tmp_path / "shared" / "usual" / "rates" / study.ALONE).is_dir()
+
+
+def test_usual_student_without_labels_learns_from_the_teacher_alone(script, tmp_path):
+    """It equals a student whose labels are all wrong, but for the rounding of a sum."""
+    study, task = script("_study"), script("_task")
+    small = {"teacher_width": 4, "student_width": 2, "teacher_epochs": 1, "epochs": 1}
+    whole = dataclasses.replace(task.task_of("digits"), **small, rates=(1e-2,))
+    found = study.Study(whole, tmp_path / "claim").usual(study.UNLABELLED, 0, rate=1e-2)
+    split = whole.data.train
+    labels = (split.arrays()[1] + 1) % 10
+    again = study.Study(whole, tmp_path / "claim")
+    other = task.learn(
+        whole,
+        whole.student(0),
+        seed=0,
+        rate=1e-2,
+        teacher=again.teacher(),
+        split=task.subset(split, np.arange(len(split)), labels),
+        alpha=0,
+    )
+    for one, two in zip(found.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(one, two, atol=1e-5)
 
 
 def test_readme_has_the_verdicts_of_the_files_it_shows(script):
