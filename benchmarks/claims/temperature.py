@@ -23,7 +23,7 @@ SET_UP = (
     "scaled by T². Beside them the entropy of the targets on the training part."
 )
 TEMPERATURES = {"digits": (1, 2, 3, 4, 5, 10, 20), "cifar10_small": (1, 4, 10)}
-ALPHAS = {"digits": (0, 0.1, 0.3, 0.5, 0.7, 0.9), "cifar10_small": (0, 0.1, 0.5)}
+ALPHAS = {"digits": (0, 0.1, 0.3, 0.5, 0.7, 0.9), "cifar10_small": (0, 0.5)}
 FORMS = "cross-entropy form, T=4, alpha=0.1"
 
 
