@@ -1,5 +1,6 @@
 """Consistent, patient teaching: the same crops for both, and long schedules."""
 
+import functools
 import sys
 
 import tensorflow as tf
@@ -34,15 +35,15 @@ def conditions(study):
     """Every way for every length."""
     task, teacher = study.task, study.teacher()
     lengths = LENGTHS[task.name]
-    splits = {way: _answered(task, teacher, way) for way in (FIXED, INDEPENDENT)}
+    answered = functools.cache(lambda way: _answered(task, teacher, way))
 
     def train(way, epochs, rate, seed):
         usual = {ALONE: LABELS, SAME: UNLABELLED}.get(way)
         if usual and epochs == task.epochs:
             return study.usual(usual, seed, rate=rate)
         options = {"epochs": epochs}
-        if way in splits:
-            options |= {"split": splits[way], "loss": _loss_of_any_view}
+        if way in (FIXED, INDEPENDENT):
+            options |= {"split": answered(way), "loss": _loss_of_any_view}
         elif way == SAME:
             answers = study.answers(teacher, epochs=epochs)
             options |= {"teacher": answers, "alpha": 0}

@@ -32,11 +32,11 @@ def conditions(study):
     task, teacher = study.task, study.teacher()
     rates = {way: study.usual_rate(way) for way in (ALONE, DISTILLED)}
 
-    def taught(seed, temperature, alpha, divergence="kl"):
-        usual = {(4, 0.1, "kl"): DISTILLED, (4, 0, "kl"): UNLABELLED}
-        way = usual.get((temperature, alpha, divergence))
-        if way is not None:
-            return study.usual(way, seed)
+    def taught(seed, temperature, alpha):
+        way = {(4, 0.1): DISTILLED, (4, 0): UNLABELLED}.get((temperature, alpha))
+        return study.usual(way, seed) if way else trained(seed, temperature, alpha)
+
+    def trained(seed, temperature, alpha, divergence="kl"):
         return learn(
             task,
             task.student(seed),
@@ -58,8 +58,8 @@ def conditions(study):
     plan[FORMS] = lambda seed: _forms(
         task,
         {
-            "kl": taught(seed, 4, 0.1),
-            "cross_entropy": taught(seed, 4, 0.1, "cross_entropy"),
+            divergence: trained(seed, 4, 0.1, divergence)
+            for divergence in ("kl", "cross_entropy")
         },
     )
     return plan
