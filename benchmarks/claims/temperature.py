@@ -174,9 +174,10 @@ def verdict(results):
         f"beyond doubt and {len(worse)} worse, of the {len(soft)} with T from 2 to 5 "
         f"{count} are better. Best on validation is {best}: {gain} points."
     )
-    if count == len(soft):
-        return f"Holds: {said}"
-    return f"{'Holds in part' if count else 'Does not hold here'}: {said}"
+    word = "Holds in part" if better else "Not shown here"
+    if worse and not better:
+        word = "Does not hold here"
+    return f"{'Holds' if count == len(soft) else word}: {said}"
 
 
 if __name__ == "__main__":
