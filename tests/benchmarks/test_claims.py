@@ -27,9 +27,10 @@ def test_page_is_that_of_the_result_files(script):
     assert (FOLDER / "RESULTS.md").read_text(encoding="utf-8") == page
 
 
-def test_every_claim_is_measured_on_digits(script):
-    names = {path.stem for path in FILES}
-    assert names >= {f"{name}_digits" for name in script("write_results").CLAIMS}
+def test_every_claim_is_measured_on_both_data_sets(script):
+    page = script("write_results")
+    expected = {f"{name}_{data}" for name in page.CLAIMS for data in page.DATA}
+    assert {path.stem for path in FILES} == expected
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
