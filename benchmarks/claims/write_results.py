@@ -43,17 +43,17 @@ def page(folder):
         "with their 95 % interval (Student's t); beyond doubt means that this interval "
         "does not hold 0. The teacher is one unless a set-up says otherwise: then the "
         "spread is that of its students alone. There are many comparisons on this "
-        "page: one in twenty of those without any effect would be beyond doubt "
-        "by chance. Learning rates are chosen on the validation part, by seeds that are used for nothing else, for "
-        "students from labels and for those with a teacher alike (on CIFAR-10 once for "
-        "all claims). Models of digits are plain convolutional networks, those of "
-        "CIFAR-10 residual ones (three stages) that halve the image at once. All see "
-        "random crops (digits by 1 pixel; CIFAR-10 by 4, and flips), which the usual "
-        "student of digits would be better without: Regularisation and "
-        "calibration leaves them out. Where a claim fails it is not for our code: "
-        "keras.distillation and PyTorch give students of the same accuracy "
-        "([peers.py](../peers.py), table in the [README](../../README.md)), and tests "
-        "find the weights of keras.distillation's.",
+        "page: one in twenty of those without any effect would be beyond doubt by "
+        "chance. Learning rates are chosen on the validation part, by seeds that are "
+        "used for nothing else, for students from labels and for those with a teacher "
+        "alike (on CIFAR-10 once for all claims). Models of digits are plain "
+        "convolutional networks, those of CIFAR-10 residual ones (three stages) that "
+        "halve the image at once. All see random crops (digits by 1 pixel; CIFAR-10 by "
+        "4, and flips), which the usual student of digits would be better without: "
+        "Regularisation and calibration leaves them out. Where a claim fails it is not "
+        "for our code: keras.distillation and PyTorch give students of the same "
+        "accuracy ([peers.py](../peers.py), table in the [README](../../README.md)), "
+        "and tests find the weights of keras.distillation's.",
         "",
         "| claim | data | verdict |",
         "|---|---|---|",
