@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.programs import needs
+
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "keras_kd").rglob("*.py"))
 MOST_FILE_LINES = 300
@@ -73,6 +75,7 @@ def test_help_does_not_import_tensorflow():
     assert time.perf_counter() - start < 30  # a hang; the time itself is not asserted
 
 
+@needs("git")
 def test_repository_names_no_registry_and_no_machine():
     files = subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True

@@ -10,7 +10,7 @@ from keras_kd.benchmark._linux_build import built_program
 from keras_kd.benchmark.golden import write_golden
 from keras_kd.benchmark.measurement import DeviceError
 from keras_kd.benchmark.request import Request
-from tests.benchmark.tools import need
+from tests.programs import need
 
 
 @pytest.fixture

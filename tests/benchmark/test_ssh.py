@@ -15,7 +15,7 @@ from keras_kd.benchmark.golden import write_golden
 from keras_kd.benchmark.measurement import DeviceError
 from keras_kd.benchmark.request import Request
 from tests.benchmark.board import LocalBoard, has_ended, make_key
-from tests.benchmark.tools import need
+from tests.programs import need
 
 # Longer than a test waits: it is ended before.
 FOREVER = 10_000_000

@@ -127,7 +127,7 @@ def test_corrected_bias_finds_what_is_hidden(script, monkeypatch):
     assert 3.5 < found["correction"] < 6.5
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @pytest.mark.parametrize(
     "name",
     ["ensembles", "less_data", "noisy_labels", "patience", "survives_quantization"],

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import time
 
 import keras
@@ -14,7 +13,7 @@ from keras_kd.cli import _automatic
 from keras_kd.cli._automatic import AutomaticRun
 from keras_kd.export import LiteRtModel, verify
 from keras_kd.students import convnet
-from tests.cli.test_commands import COMMAND, ENVIRONMENT, run
+from tests.cli.command import run, start
 
 SETTINGS = {
     "alpha": 0.1,
@@ -44,9 +43,8 @@ def teacher(digits, tmp_path_factory):
 @pytest.fixture(autouse=True)
 def cache(tmp_path_factory, monkeypatch):
     """A cache of measured students that no other run has filled."""
-    folder = str(tmp_path_factory.getbasetemp() / "keras_home")
-    monkeypatch.setenv("KERAS_HOME", folder)
-    monkeypatch.setitem(ENVIRONMENT, "KERAS_HOME", folder)
+    folder = tmp_path_factory.getbasetemp() / "keras_home"
+    monkeypatch.setenv("KERAS_HOME", str(folder))
 
 
 def automatic(teacher, out, *more):
@@ -104,12 +102,7 @@ def test_the_file_fits_is_good_and_is_what_the_summary_says(teacher, digits, tmp
 def test_killed_it_goes_on_with_the_same_command(teacher, tmp_path):
     out = tmp_path / "run"
     arguments = automatic(teacher, out, "--max-params", "6k", "--epochs", 40)
-    process = subprocess.Popen(
-        [COMMAND, *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=ENVIRONMENT,
-    )
+    process = start(*arguments)
     deadline = time.monotonic() + 180
     while not list(out.glob("checkpoint/epoch-*")):
         assert time.monotonic() < deadline

@@ -1,12 +1,8 @@
 """The command line as a person uses it."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -15,26 +11,7 @@ import pytest
 from keras_kd.export import convert
 from keras_kd.report import read_run
 from keras_kd.students import convnet
-
-COMMAND = Path(sys.executable).parent / "keras-kd"
-ENVIRONMENT = {**os.environ, "COLUMNS": "80"}
-
-
-def heeds_interrupts():
-    """For a child process: a shell lets programs in its background ignore Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def run(*arguments, code=0):
-    result = subprocess.run(
-        [COMMAND, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=ENVIRONMENT,
-    )
-    assert result.returncode == code, result.stdout + result.stderr
-    return result.stdout if code == 0 else result.stderr
+from tests.cli.command import run, start
 
 
 @pytest.fixture(scope="module")
@@ -110,14 +87,7 @@ def test_distill_that_was_stopped_goes_on_and_leaves_nothing_half(
 ):
     out = tmp_path / "run"
     arguments = distill(models, out, "--epochs", 60)
-    process = subprocess.Popen(
-        [COMMAND, *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=ENVIRONMENT,
-        preexec_fn=heeds_interrupts,
-    )
+    process = start(*arguments)
     deadline = time.monotonic() + 120
     while not list(out.glob("checkpoint/epoch-*")):
         assert time.monotonic() < deadline
@@ -185,16 +155,7 @@ def test_distill_refuses_to_go_on_with_other_settings(models, tmp_path):
 )
 def test_bad_input_is_one_clear_line_and_exit_code_2(models, arguments, message):
     (models / "bad.keras").write_bytes(b"no model")
-    result = subprocess.run(
-        [COMMAND, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=models,
-        env=ENVIRONMENT,
-    )
-    assert result.returncode == 2, result.stderr
-    (line,) = result.stderr.strip().splitlines()
+    (line,) = run(*arguments, code=2, cwd=models).strip().splitlines()
     assert line.startswith("Error ")
     assert message in line
 
@@ -219,9 +180,26 @@ def test_alpha_out_of_range_is_one_line(models, tmp_path):
     assert "`alpha` to be a number in [0, 1], got 2.0" in message
 
 
+def program(*arguments):
+    """The exit code of the program itself, and what it prints to stderr."""
+    process = start(*arguments)
+    _, stderr = process.communicate(timeout=300)
+    return process.returncode, stderr
+
+
+def test_the_program_itself_hides_native_logs_and_ends_with_2(models):
+    damaged = models / "damaged.tflite"
+    damaged.write_bytes((models / "student.tflite").read_bytes()[:2000])
+    code, stderr = program("benchmark", damaged)
+    assert code == 2
+    (line,) = stderr.splitlines()
+    assert line.startswith("Error ")
+
+
 def test_debug_shows_the_traceback(tmp_path):
-    message = run("export", tmp_path / "no.keras", "--debug", code=1)
-    assert "Traceback" in message
+    code, stderr = program("export", tmp_path / "no.keras", "--debug")
+    assert code == 1
+    assert "Traceback" in stderr
 
 
 def test_help_names_every_command():

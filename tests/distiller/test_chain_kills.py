@@ -68,7 +68,7 @@ def test_killed_chain_goes_on_to_the_same_models(tmp_path):
     assert files(cut / "chain" / "1-generation") == first
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @pytest.mark.parametrize("kind", ["born_again", "assistants"])
 def test_chain_survives_kills_at_random_moments(kind, tmp_path):
     begun = time.monotonic()
@@ -92,7 +92,7 @@ def test_chain_survives_kills_at_random_moments(kind, tmp_path):
     assert_same_weights(weights(kind, cut), whole)
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @pytest.mark.parametrize(
     "pattern", ["*/checkpoint/unfinished/*.h5", "*/unfinished/*.h5"]
 )

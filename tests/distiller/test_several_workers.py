@@ -133,7 +133,7 @@ def test_killed_chief_is_reported_and_the_run_goes_on(first_run, folder, one):
     assert_goes_on(folder, one, epochs=2)
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @pytest.mark.parametrize("victim", [0, 1])
 def test_worker_killed_twice_is_reported_and_the_run_goes_on(tmp_path, victim, one):
     """In the second epoch, and, when it has gone on from there, in the third."""

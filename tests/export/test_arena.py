@@ -153,7 +153,7 @@ def test_arena_of_a_chain_by_hand(tmp_path):
     assert inspect(path).arena_bytes == 4 * 8 * 8 * (2 + 6)
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_arena_of_every_architecture(name, tmp_path):
     """The estimate and the list of operations agree with TFLM, whatever it does."""
