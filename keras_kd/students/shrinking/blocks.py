@@ -132,8 +132,8 @@ class _Residuals:
             node = self._makers.get(id(tensor))
             if node is None:
                 return None
-            if id(node) not in found:
-                found[id(node)] = node
+            if node not in found:
+                found[node] = node
                 stack.extend(node.input_tensors)
         made = [t for node in found.values() for t in node.outputs]
         users = (user for t in made for user in self._users[id(t)])
@@ -141,7 +141,7 @@ class _Residuals:
             user is not end and id(user) not in found for user in users
         ):
             return None
-        return [node for node in self._nodes if id(node) in found]
+        return [node for node in self._nodes if node in found]
 
     def _next_entry(self, block, by_entry):
         """The input of the next block, maybe after an activation or normalization."""
