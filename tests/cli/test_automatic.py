@@ -64,6 +64,7 @@ def in_process(teacher, digits, folder):
     )
 
 
+@pytest.mark.slow
 def test_the_file_fits_is_good_and_is_what_the_summary_says(teacher, digits, tmp_path):
     out = tmp_path / "run"
     limits = ("--max-size", "13kB", "--ram", "32KiB", "--max-latency", "1s")
@@ -99,6 +100,7 @@ def test_the_file_fits_is_good_and_is_what_the_summary_says(teacher, digits, tmp
     assert max(map(len, shown.splitlines())) <= 80
 
 
+@pytest.mark.slow
 def test_killed_it_goes_on_with_the_same_command(teacher, tmp_path):
     out = tmp_path / "run"
     arguments = automatic(teacher, out, "--max-params", "6k", "--epochs", 40)
@@ -116,6 +118,7 @@ def test_killed_it_goes_on_with_the_same_command(teacher, tmp_path):
     assert not list(out.glob("checkpoint*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_better", [True, False])
 def test_student_that_loses_as_int8_is_trained_for_it(
     teacher, digits, tmp_path, monkeypatch, is_better
@@ -143,6 +146,7 @@ def test_student_that_loses_as_int8_is_trained_for_it(
     assert not list(out.glob("checkpoint*"))
 
 
+@pytest.mark.slow
 def test_stopped_at_the_end_it_trains_nothing_again(
     teacher, digits, tmp_path, monkeypatch
 ):
@@ -165,6 +169,7 @@ def test_stopped_at_the_end_it_trains_nothing_again(
     assert (out / "results.json").exists()
 
 
+@pytest.mark.slow
 def test_untrained_teacher_is_noticed(digits, tmp_path, capsys):
     path = tmp_path / "teacher.keras"
     model = convnet((8, 8, 1), 10, width=32)

@@ -68,6 +68,7 @@ def test_label_then_distill_without_the_teacher(models, digits, tmp_path):
     ).all()
 
 
+@pytest.mark.slow
 def test_stopped_labelling_goes_on_with_the_same_command(models, tmp_path):
     whole, out = tmp_path / "whole", tmp_path / "soft"
     # One file a view, so that there is a moment between two of them.
