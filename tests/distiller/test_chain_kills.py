@@ -52,6 +52,7 @@ def files(folder):
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*.h5")}
 
 
+@pytest.mark.slow
 def test_killed_chain_goes_on_to_the_same_models(tmp_path):
     whole = weights("born_again", tmp_path / "whole")
     cut = tmp_path / "cut"
