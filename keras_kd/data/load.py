@@ -90,7 +90,7 @@ def load(name="digits", *, image_size=None):
 def _loader(source):
     """The function that reads a kind of data set."""
     # Here, because a Distiller needs neither: tensorflow-datasets and what is used of
-    # scikit-learn are half of what keras_kd adds to the time that Keras's import takes.
+    # scikit-learn were most of the time that its import takes beside Keras's.
     from keras_kd.data import arrays, images
 
     return {
