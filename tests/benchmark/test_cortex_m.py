@@ -118,7 +118,7 @@ def test_missing_tool_is_named_with_its_package(
 
 
 @emulated
-def test_installed_without_the_repository(digits_files, tmp_path, monkeypatch):
+def test_programs_that_are_not_there(digits_files, tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_KD_EXPORT", str(tmp_path))
     with pytest.raises(DeviceError, match="KERAS_KD_EXPORT"):
         measure(digits_files["int8"], target="cortex-m4")

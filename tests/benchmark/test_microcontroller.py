@@ -122,7 +122,7 @@ def test_faults_are_one_clear_line(digits_files, tmp_path, monkeypatch):
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr("importlib.metadata.version", missing)
-    with pytest.raises(DeviceError, match="pip install tflite-micro"):
+    with pytest.raises(DeviceError, match=r"pip install .keras-kd\[microcontroller\]"):
         measure(digits_files["int8"], target="microcontroller")
 
 

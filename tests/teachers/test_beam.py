@@ -262,7 +262,7 @@ def test_success_is_what_lies_in_the_folder(path, runner, expected, tmp_path):
 
 def test_missing_beam_is_told_before_anything_else(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "apache_beam", None)
-    with pytest.raises(ValueError, match=r"pip install keras-kd\[beam\]"):
+    with pytest.raises(ValueError, match=r"pip install .keras-kd\[beam\]"):
         label_with_beam(None, None, tmp_path / "store")
     assert not (tmp_path / "store").exists()
 
