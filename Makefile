@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-all check lint clean
+.PHONY: demo test test-all check lint versions clean
 
 demo: $(READY)  ## teacher, students and .tflite files, each measured
 	$(BIN)/keras-kd demo --out runs/demo
@@ -16,13 +16,17 @@ test: check  ## everything that CI runs
 test-all: check  ## the slow tests too
 	$(BIN)/pytest -n 2
 
-check: lint $(READY)  ## style, architecture, import contract
+check: lint $(READY)  ## style, dependencies, architecture, import contract
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/pytest -q tests/test_architecture.py
 
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/deptry keras_kd examples
+
+versions: $(READY)  ## a sample of the tests on the lowest, newest and nightly versions
+	$(BIN)/python versions/try_versions.py
 
 clean:
 	rm -rf $(VENV) runs build *.egg-info
