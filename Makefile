@@ -11,7 +11,7 @@ WORKERS ?= 2
 # Each worker keeps to neighbouring tests, which share models and files.
 PYTEST := $(BIN)/pytest $(TESTS) -n $(WORKERS) --dist worksteal
 
-.PHONY: demo test test-all test-slow test-release check lint clean
+.PHONY: demo test test-all test-slow test-release check lint versions clean
 
 demo: $(READY)  ## teacher, students and .tflite files, each measured
 	$(BIN)/keras-kd demo --out runs/demo
@@ -27,13 +27,17 @@ test-slow: $(READY)  ## every product of parameters, kills, examples
 test-release: $(READY)  ## before a release, by hand: hours
 	$(PYTEST) -m release
 
-check: lint $(READY)  ## style, architecture, import contract
+check: lint $(READY)  ## style, dependencies, architecture, import contract
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/pytest -q tests/test_architecture.py
 
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/deptry keras_kd examples
+
+versions: $(READY)  ## a sample of the tests on the lowest, newest and nightly versions
+	$(BIN)/python versions/try_versions.py
 
 clean:
 	rm -rf $(VENV) runs build *.egg-info

@@ -39,6 +39,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def tracked():
     """Names of the files of the repository."""
+    need("git")
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     done = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True)
     return [name for name in done.stdout.splitlines() if (ROOT / name).exists()]
@@ -209,7 +210,7 @@ def test_target_scores_a_student_as_the_host_does(run, students, target, tools):
 
 
 def test_program_is_built_by_hand_where_it_was_written(run, students, digits, tmp_path):
-    need("cc", "make")
+    need("gcc", "make")
     write_golden(tmp_path / "golden", students[False], digits.test.arrays()[0][:20])
     program = (
         "from keras_kd import benchmark, export; benchmark.write_programs('programs');"
