@@ -34,6 +34,21 @@ def _iterate_untuned(dataset):
 tf.data.Dataset.__iter__ = _iterate_untuned
 
 
+def pytest_collection_modifyitems(config, items):
+    """Of a test marked `quick_for`, marks all other parameters slow."""
+    named, found = set(), set()
+    for item in items:
+        for marker in item.iter_markers("quick_for"):
+            name = item.nodeid.partition("[")[0]
+            named |= {(name, one) for one in marker.args}
+            found.add((name, item.callspec.id))
+            if item.callspec.id not in marker.args:
+                item.add_marker(pytest.mark.slow)
+    is_whole = not any("::" in argument for argument in config.args)
+    if is_whole and named - found:
+        raise pytest.UsageError(f"quick_for names no parameters: {named - found}")
+
+
 def pytest_runtest_setup(item):
     for marker in item.iter_markers("needs"):
         programs.need(*marker.args)

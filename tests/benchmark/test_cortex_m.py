@@ -107,7 +107,7 @@ def test_float_student_and_corrupt_file(digits_files, tmp_path, temporary):
 def test_missing_tool_is_named_with_its_package(
     digits_files, tmp_path, monkeypatch, tool, package
 ):
-    for name in ("make", "arm-none-eabi-gcc", "qemu-system-arm"):
+    for name in cortex_m._PACKAGES:
         if name != tool:
             (tmp_path / name).write_text("#!/bin/sh\n")
             (tmp_path / name).chmod(0o755)

@@ -193,6 +193,7 @@ except KeyboardInterrupt:
 """
 
 
+@pytest.mark.slow
 def test_keyboard_interrupt_leaves_nothing(board, colour_files):
     command = [sys.executable, "-c", PROGRAM, colour_files["float32"], board.target]
     ours = subprocess.Popen([*map(str, command), str(FOREVER)], start_new_session=True)

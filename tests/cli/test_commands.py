@@ -45,12 +45,12 @@ def distill(models, out, *more):
 
 def test_distill_export_verify_and_benchmark(models, tmp_path):
     out = tmp_path / "run"
-    shown = run(*distill(models, out, "--epochs", 25, "--learning-rate", 0.01))
+    shown = run(*distill(models, out, "--epochs", 15, "--learning-rate", 0.01))
     results = json.loads((out / "results.json").read_text())
     teacher, student = results["rows"]
     assert student["accuracy"] > 0.9
     assert student["params"] * 10 < teacher["params"]
-    assert results["settings"]["epochs"] == 25
+    assert results["settings"]["epochs"] == 15
     assert f"{student['accuracy']:.1%}" in shown
     assert sorted(path.name for path in out.iterdir()) == [
         "results.json",
@@ -197,6 +197,7 @@ def test_the_program_itself_hides_native_logs_and_ends_with_2(models):
     assert line.startswith("Error ")
 
 
+@pytest.mark.slow
 def test_debug_shows_the_traceback(tmp_path):
     code, stderr = program("export", tmp_path / "no.keras", "--debug")
     assert code == 1

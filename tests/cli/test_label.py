@@ -55,12 +55,12 @@ def test_label_then_distill_without_the_teacher(models, digits, tmp_path):
     assert line.endswith("--crop 1 --flip")
 
     shown = run(
-        *distill(models, soft, out, "--crop", 1, "--flip", "--epochs", 25),
+        *distill(models, soft, out, "--crop", 1, "--flip", "--epochs", 10),
         *("--learning-rate", 0.01),
     )
     (student,) = json.loads((out / "results.json").read_text())["rows"]
     # Mirrored digits are hard for both; chance is 0.1.
-    assert student["accuracy"] > 0.7
+    assert student["accuracy"] > 0.5
     assert student["teacher_agreement"] is None
     assert f"{student['accuracy']:.1%}" in shown
     assert np.isfinite(

@@ -73,6 +73,7 @@ def assert_equal(ours, theirs):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_a_fresh_process_goes_on_exactly(teacher, make_model, arrays, tmp_path):
     x, y = arrays
     heads = two_heads(32), two_heads(8)

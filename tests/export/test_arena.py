@@ -109,6 +109,12 @@ def random_inputs(model, number=20):
     return np.random.default_rng(0).normal(size=shape).astype("float32")
 
 
+@pytest.mark.quick_for(
+    "image_of_all_kinds-int8",
+    "sequence_of_all_kinds-float32",
+    "decoder-int16x8",
+    "loop-float32",
+)
 @pytest.mark.parametrize(
     ("make", "precision"), CASES, ids=lambda one: getattr(one, "__name__", one)
 )

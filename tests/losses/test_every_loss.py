@@ -108,6 +108,14 @@ def test_training_reduces_the_loss_and_leaves_the_student_alone(name, models):
     assert not own & {id(weight) for weight in student.weights}
 
 
+@pytest.mark.quick_for(
+    "ContrastiveDistillation",
+    "CurriculumTemperatureDistillation",
+    "HintDistillation",
+    "MaskedGenerativeDistillation",
+    "OverhaulDistillation",
+    "SoftTargetDistillation",
+)
 @pytest.mark.parametrize("name", NAMES)
 def test_saved_and_loaded_distiller_goes_on_exactly(name, models, tmp_path):
     teacher, weights, x, y = models

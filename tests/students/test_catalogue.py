@@ -123,6 +123,7 @@ def test_catalogue_can_be_shrunk(name):
 QUICK = [(name, "microcontroller") for name in MODELS]
 
 
+@pytest.mark.quick_for("convnet-microcontroller", "token_transformer-microcontroller")
 @pytest.mark.parametrize(
     ("name", "target"),
     [

@@ -67,6 +67,7 @@ def with_too_bright(bad_id):
     return make
 
 
+@pytest.mark.slow
 def test_several_processes_write_what_label_writes(teacher, path, digits, tmp_path):
     seen = tmp_path / "seen"
     seen.mkdir()
@@ -151,6 +152,7 @@ def test_another_teacher_is_refused(make_model, path, tmp_path):
     assert contents(tmp_path / "store") == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "flags", [None, direct("multi_threading", 2), PORTABLE], ids=["", "direct", "port"]
 )
@@ -267,6 +269,7 @@ def test_missing_beam_is_told_before_anything_else(monkeypatch, tmp_path):
     assert not (tmp_path / "store").exists()
 
 
+@pytest.mark.slow
 def test_beam_is_not_imported_unasked():
     program = "import sys, keras_kd.teachers; print('apache_beam' in sys.modules)"
     result = subprocess.run(

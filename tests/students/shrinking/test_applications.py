@@ -82,6 +82,7 @@ def check_converts(student, folder, precisions=("float32", "int8")):
             assert report.max_abs_error < 1e-3
 
 
+@pytest.mark.slow
 def test_vgg_shrinks_trains_converts_and_pairs(tmp_path):
     teacher = build("VGG16")
     for width in WIDTHS:
