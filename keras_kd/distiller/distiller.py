@@ -1,5 +1,6 @@
 """The Distiller: a Keras model whose `fit` trains a student from a teacher."""
 
+import functools
 import weakref
 
 import keras
@@ -10,6 +11,7 @@ from keras_kd._checks import check_fraction
 from keras_kd._keras_internals import compiled_loss, loss_tracker, require_compiled
 from keras_kd.data import as_examples
 from keras_kd.distiller.batch import batch_size, counted, share_here, unpack
+from keras_kd.distiller.defaults import ChoosesLosses
 from keras_kd.distiller.distributed import OnSeveralWorkers, of_replica
 from keras_kd.distiller.hard_loss import check_from_logits, inferred_loss, is_inferred
 from keras_kd.distiller.logged import LogsWhatWasTold
@@ -29,7 +31,13 @@ from keras_kd.outputs import find_heads, forward
 
 
 @keras.saving.register_keras_serializable(package="keras_kd")
-class Distiller(SavedWithoutTeacher, OnSeveralWorkers, LogsWhatWasTold, keras.Model):
+class Distiller(
+    ChoosesLosses,
+    SavedWithoutTeacher,
+    OnSeveralWorkers,
+    LogsWhatWasTold,
+    keras.Model,
+):
     """Trains a student on hard labels and on what a trained teacher answers.
 
     The loss is α · hard + (1 - α) · Σ wᵢ · softᵢ, plus the student's regularisation
@@ -47,9 +55,10 @@ class Distiller(SavedWithoutTeacher, OnSeveralWorkers, LogsWhatWasTold, keras.Mo
             with several, the teacher has them too, by the same names or places.
         distillation_losses: one or a list of `keras_kd.losses.DistillationLoss` or
             `keras.distillation` losses; for several outputs a dict or list with an
-            entry for each, as `compile(loss=...)` takes them. Default: soft targets at
-            `temperature`; `SoftTargetDistillation`, or `MultiLabelDistillation` for a
-            sigmoid head.
+            entry for each, as `compile(loss=...)` takes them. Default: what fits the
+            heads and the loss of `compile`, logged by `logging`: soft targets at
+            `temperature` for classes (`SoftTargetDistillation`) and for independent
+            labels (`MultiLabelDistillation`), `LogitRegressionDistillation` for values.
         distillation_loss_weights: a number or `LearningRateSchedule` for each of them,
             in the same places; default: the weight that its authors give each
             (`published_weight`).
@@ -116,13 +125,16 @@ class Distiller(SavedWithoutTeacher, OnSeveralWorkers, LogsWhatWasTold, keras.Mo
         )
         if teacher is not None:
             teacher = as_teacher(teacher, teacher_preprocessing, from_logits, student)
-        losses, weights = as_losses(
+        choose = functools.partial(
+            as_losses,
             distillation_losses,
             distillation_loss_weights,
             temperature=temperature,
             student=student,
-            heads=[self.head] if teacher is None else [self.head, teacher.head],
         )
+        self._default_losses = choose if distillation_losses is None else None
+        heads = [self.head] if teacher is None else [self.head, teacher.head]
+        losses, weights = choose(heads=heads)
         self.objective = Objective(losses, weights, alpha, teacher_agreement)
         # Named here too, for Keras to find, train, save and reset.
         self.distillation_losses = losses
@@ -195,11 +207,13 @@ class Distiller(SavedWithoutTeacher, OnSeveralWorkers, LogsWhatWasTold, keras.Mo
 
         Raises:
             ValueError: The `from_logits` of a loss or metric contradicts the student's
-                head.
+                head; or no default distillation loss fits the loss.
         """
         self._checked_data = lambda: None
+        self._choose_losses(loss)
         if loss is None:
             loss = inferred_loss(self.head, self.objective.losses)
+        self._read_outputs(loss)
         for read in (loss, kwargs.get("metrics"), kwargs.get("weighted_metrics")):
             check_from_logits(read, self.head)
         super().compile(optimizer, loss, *args, **kwargs)

@@ -117,7 +117,7 @@ def check_from_logits(loss, head, *, where="Distiller.compile"):
             where,
             f"a loss with from_logits={not reads_logits}, because the student's head "
             f"({of_part.activation}) gives {gives}",
-            f"{_name(part)} with from_logits={reads_logits}",
+            f"{name_of(part)} with from_logits={reads_logits}",
             "Leave out `loss` to have it inferred, or set from_logits="
             f"{not reads_logits}.",
         )
@@ -141,7 +141,7 @@ def _pairs(loss, head):
 def _reads_logits(loss):
     """The loss's `from_logits`, or None if it has no such option."""
     if isinstance(loss, (str, dict)):
-        loss = _found(loss)
+        loss = found(loss)
     if isinstance(loss, (keras.losses.Loss, keras.metrics.Metric)):
         return loss.get_config().get("from_logits")
     if not callable(loss):
@@ -150,12 +150,14 @@ def _reads_logits(loss):
     return None if option is None else option.default
 
 
-def _found(name):
+def found(name):
+    """The loss or metric that Keras has by a name; None if there is none."""
     for get in (keras.losses.get, keras.metrics.get):
         with contextlib.suppress(ValueError):
             return get(name)
     return None  # Keras says so, or reads it in its own way, such as "acc"
 
 
-def _name(loss):
+def name_of(loss):
+    """What to call a loss or metric in a message."""
     return repr(loss) if isinstance(loss, str) else getattr(loss, "name", loss)

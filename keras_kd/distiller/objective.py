@@ -21,17 +21,24 @@ class Objective:
         student_tracker: `keras.metrics.Mean` of the loss on hard labels.
         teacher_trackers: those of the terms that need a teacher.
         told: those trackers of which the last call, or graph, told a value.
+        readings: dict of each output's name, None for the only one, to how it is read:
+            see `keras_kd.distiller.readings.reading`; empty before `compile`.
     """
 
     def __init__(self, losses, weights, alpha, teacher_agreement):
-        self.losses = losses
-        self.weights = weights
         self.alpha = alpha
         self.teacher_agreement = teacher_agreement
         self.student_tracker = keras.metrics.Mean("student_loss")
-        names = metric_names(losses) + ["teacher_agreement"] * teacher_agreement
-        self.teacher_trackers = [keras.metrics.Mean(name) for name in names]
+        self.replace_losses(losses, weights)
         self.told = []
+        self.readings = {}
+
+    def replace_losses(self, losses, weights):
+        """Takes other losses, each logged by its own name."""
+        self.losses = losses
+        self.weights = weights
+        names = metric_names(losses) + ["teacher_agreement"] * self.teacher_agreement
+        self.teacher_trackers = [keras.metrics.Mean(name) for name in names]
 
     @property
     def needs_labels(self):
@@ -77,7 +84,7 @@ class Objective:
                     continue
                 loss.at_step(step)
                 values = loss(
-                    _as_seen_by(loss, teacher),
+                    self._as_seen_by(loss, teacher),
                     student,
                     batch.labels,
                     example_ids=batch.example_ids,
@@ -102,11 +109,13 @@ class Objective:
             tracker.update_state(value, sample_weight=examples)
         return total
 
-
-def _as_seen_by(loss, teacher):
-    """The teacher's `ModelOutputs` for one loss: of an ensemble, at its temperature."""
-    many = isinstance(loss, MultiLabelDistillation)
-    return teacher.at_temperature(
-        schedules.value_at(loss.temperature, loss.iterations),
-        "sigmoid" if many else "softmax",
-    )
+    def _as_seen_by(self, loss, teacher):
+        """The teacher's `ModelOutputs` for one loss: of an ensemble, as it reads it."""
+        of_values = self.readings.get(loss.output) == "linear"
+        if loss.temperature is None and of_values:
+            return teacher.at_temperature(None, "linear")
+        many = isinstance(loss, MultiLabelDistillation)
+        return teacher.at_temperature(
+            schedules.value_at(loss.temperature, loss.iterations),
+            "sigmoid" if many else "softmax",
+        )
