@@ -199,6 +199,11 @@ def set_less_is_better(metric):
     metric._direction = "down"
 
 
+def set_more_is_better(metric):
+    """Tells callbacks such as `EarlyStopping(mode="auto")` to wait for more."""
+    metric._direction = "up"
+
+
 def projections(layer):
     """The `Projections` of a `MultiHeadAttention` or `GroupQueryAttention`.
 

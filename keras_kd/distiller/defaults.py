@@ -6,7 +6,7 @@ import keras
 
 from keras_kd._checks import invalid
 from keras_kd._keras_internals import changing_parts
-from keras_kd.distiller.hard_loss import name_of
+from keras_kd.distiller.hard_loss import name_of, output_shape
 from keras_kd.distiller.readings import of_each_output
 from keras_kd.losses import (
     LogitRegressionDistillation,
@@ -87,17 +87,14 @@ def default_losses(temperature, student, heads, hard_loss):
     Raises:
         ValueError: None fits, or it cannot be told which.
     """
-    parts = of_each_output(
-        hard_loss, heads[0], getattr(student, "output_names", None)
-    )
+    parts = of_each_output(hard_loss, heads[0], getattr(student, "output_names", None))
     if isinstance(heads[0], Head):
-        shape = student.output_shape if getattr(student, "outputs", None) else None
-        return _default_loss(temperature, shape, heads, parts[0])
+        return _default_loss(temperature, output_shape(student, None), heads, parts[0])
     # Names that the teacher has not are found when the losses are built.
     return {
         part.name: _default_loss(
             temperature,
-            student.output[part.name].shape,
+            output_shape(student, part.name),
             [head[part.name] for head in heads if _has(head, part.name)],
             part,
         )

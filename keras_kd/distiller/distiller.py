@@ -15,6 +15,7 @@ from keras_kd.distiller.defaults import ChoosesLosses
 from keras_kd.distiller.distributed import OnSeveralWorkers, of_replica
 from keras_kd.distiller.hard_loss import check_from_logits, inferred_loss, is_inferred
 from keras_kd.distiller.logged import LogsWhatWasTold
+from keras_kd.distiller.metrics import fitted_metrics
 from keras_kd.distiller.objective import Objective
 from keras_kd.distiller.preflight import check_before_fit, require_teacher, unlabelled
 from keras_kd.distiller.saving import SavedWithoutTeacher
@@ -195,28 +196,47 @@ class Distiller(
         """The student's `ModelOutputs` for a batch, in inference mode."""
         return self._run_student(inputs, training=False)[1]
 
-    def compile(self, optimizer="adam", loss=None, *args, **kwargs):
+    def compile(
+        self,
+        optimizer="adam",
+        loss=None,
+        loss_weights=None,
+        metrics=None,
+        weighted_metrics=None,
+        **kwargs,
+    ):
         """Configures training; as in any Keras model, but `loss` may be left out.
 
         Args:
             optimizer: name or `keras.optimizers.Optimizer`.
             loss: the loss on hard labels; None for the cross-entropy that suits the
                 labels (integer, one-hot, multi-hot) and the student's head.
-            *args: see `keras.Model.compile`.
+            loss_weights: see `keras.Model.compile`.
+            metrics: see `keras.Model.compile`; where the student ends in logits, names
+                such as "accuracy" or "Precision" say yes above 0.
+            weighted_metrics: see `metrics`.
             **kwargs: see `keras.Model.compile`.
 
         Raises:
-            ValueError: The `from_logits` of a loss or metric contradicts the student's
-                head; or no default distillation loss fits the loss.
+            ValueError: A loss or metric reads the student's outputs as what they are
+                not; or no default distillation loss fits the loss.
         """
         self._checked_data = lambda: None
+        check_from_logits(loss, self.head)
         self._choose_losses(loss)
         if loss is None:
-            loss = inferred_loss(self.head, self.objective.losses)
-        self._read_outputs(loss)
-        for read in (loss, kwargs.get("metrics"), kwargs.get("weighted_metrics")):
-            check_from_logits(read, self.head)
-        super().compile(optimizer, loss, *args, **kwargs)
+            loss = inferred_loss(self.head, self.objective.losses, self.student)
+        parts = self._read_outputs(loss)
+        metrics, weighted_metrics = (
+            each
+            and fitted_metrics(
+                each, parts, output_names=getattr(self.student, "output_names", None)
+            )
+            for each in (metrics, weighted_metrics)
+        )
+        super().compile(
+            optimizer, loss, loss_weights, metrics, weighted_metrics, **kwargs
+        )
 
     def fit(self, x=None, y=None, *args, **kwargs):
         """Trains the student; arguments and result as in `keras.Model.fit`.

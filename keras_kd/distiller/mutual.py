@@ -11,6 +11,7 @@ from keras_kd.data import as_examples
 from keras_kd.distiller.batch import batch_mean, unpack
 from keras_kd.distiller.distributed import OnSeveralWorkers, of_replica
 from keras_kd.distiller.hard_loss import HardLabelCrossEntropy, check_from_logits
+from keras_kd.distiller.metrics import fitted_metrics
 from keras_kd.distiller.mutual_checks import (
     check_before_fit,
     check_metrics,
@@ -19,6 +20,7 @@ from keras_kd.distiller.mutual_checks import (
     common_activation,
     unlabelled,
 )
+from keras_kd.distiller.readings import of_each_output
 from keras_kd.distiller.saving import SavedWithStudents
 from keras_kd.distiller.wiring import override_for
 from keras_kd.losses import MultiLabelDistillation, SoftTargetDistillation, schedules
@@ -170,8 +172,8 @@ class MutualDistiller(SavedWithStudents, OnSeveralWorkers, keras.Model):
         super().compile(
             optimizer,
             loss,
-            metrics=self._for_each_student(metrics),
-            weighted_metrics=self._for_each_student(weighted_metrics),
+            metrics=self._for_each_student(metrics, loss),
+            weighted_metrics=self._for_each_student(weighted_metrics, loss),
             **kwargs,
         )
 
@@ -228,9 +230,17 @@ class MutualDistiller(SavedWithStudents, OnSeveralWorkers, keras.Model):
             y_pred = [y_pred] * len(self.students)
         return super().compute_metrics(x, [y] * len(y_pred), y_pred, sample_weight)
 
-    def _for_each_student(self, metrics):
-        """Metrics of its own for each student, or None."""
-        return metrics and [[_fresh(m) for m in metrics] for _ in self.students]
+    def _for_each_student(self, metrics, loss):
+        """Metrics of its own for each student, fitted to its head; or None."""
+        where = "MutualDistiller.compile"
+        return metrics and [
+            fitted_metrics(
+                [_fresh(m) for m in metrics],
+                of_each_output(loss, head),
+                where=where,
+            )
+            for head in self.heads
+        ]
 
     def _run(self, inputs, *, training):
         """Each student's own outputs, and the `ModelOutputs` of each."""

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import keras
 
-from keras_kd.distiller.hard_loss import HardLabelCrossEntropy, found
+from keras_kd.distiller.hard_loss import CROSS_ENTROPY, HardLabelCrossEntropy, resolved
 from keras_kd.outputs import Head, ModelOutputs
 
 _LOSSES = keras.losses
@@ -125,9 +125,9 @@ def _said(loss):
     """What a loss alone says of the outputs that it reads."""
     while isinstance(loss, functools.partial):
         loss = loss.func
-    if isinstance(loss, str) and loss.lower() in ("crossentropy", "ce"):
+    if isinstance(loss, str) and loss.lower() in CROSS_ENTROPY:
         return "softmax"  # Keras takes another one for a single unit only
-    loss = found(loss) if isinstance(loss, str) else loss
+    loss = resolved(loss)
     if isinstance(loss, HardLabelCrossEntropy):
         return loss.activation
     for kind, losses in _KINDS.items():

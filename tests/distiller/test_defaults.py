@@ -39,7 +39,7 @@ def several(kind="dict"):
 
 def compiled(*models, loss=None, **kwargs):
     distiller = keras_kd.Distiller(*models, **kwargs)
-    distiller.compile(keras.optimizers.SGD(0.01), loss)
+    distiller.compile(keras.optimizers.SGD(0.01), loss, run_eagerly=True)
     return distiller
 
 
@@ -55,17 +55,17 @@ def label_divergence(teacher, student, temperature):
 
 
 @pytest.mark.parametrize("units", [1, 3])
-@pytest.mark.parametrize("loss", ["mse", "mae", keras.losses.Huber()], ids=str)
-def test_regression_learns_the_teachers_values_by_least_squares(units, loss):
+def test_regression_learns_the_teachers_values_by_least_squares(units):
     teacher, student = model(units, bias=500.0), model(units, bias=300.0)
-    distiller = compiled(teacher, student, loss=loss, alpha=0.0)
+    distiller = compiled(teacher, student, loss="mse", alpha=0.0)
     gap = teacher.predict(X, verbose=0) - student.predict(X, verbose=0)
     logged = evaluated(distiller, np.full((24, units), 480.0))
     assert logged["logit_regression_loss"] == pytest.approx((gap**2).mean(), rel=1e-5)
     assert "soft_target_loss" not in logged
+    distiller.compile(keras.optimizers.SGD(0.01), "mse")  # as a graph
     distiller.fit(X, verbose=0)
     closer = teacher.predict(X, verbose=0) - student.predict(X, verbose=0)
-    assert np.abs(closer).mean() < 0.99 * np.abs(gap).mean()
+    assert np.abs(closer).mean() < np.abs(gap).mean() - 1.0
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_the_choice_follows_the_last_compile_and_keeps_alpha_and_weights():
         (None, "soft_target"),
         (binary(from_logits=True), "multi_label"),
     ):
-        distiller.compile("sgd", loss)
+        distiller.compile("sgd", loss, run_eagerly=True)
         logged = evaluated(distiller, np.eye(3)[np.arange(24) % 3])
         expected = 0.5 * logged["student_loss"] + 0.5 * 2.0 * logged[f"{name}_loss"]
         assert logged["loss"] == pytest.approx(expected, rel=1e-5)
