@@ -35,10 +35,24 @@ class ChoosesLosses:
 
         Returns:
             A list of `OutputLoss`.
+
+        Raises:
+            ValueError: `teacher_agreement` is asked for where nothing is decided.
         """
         names = getattr(self.student, "output_names", None)
         parts = of_each_output(hard_loss, self.head, names)
-        self.objective.readings = {part.name: part.reading for part in parts}
+        readings = {part.name: part.reading for part in parts}
+        if self.objective.teacher_agreement and set(readings.values()) == {"linear"}:
+            losses = ", ".join(f"{loss.name}_loss" for loss in self.objective.losses)
+            raise invalid(
+                "Distiller.compile",
+                "outputs that decide between classes or on labels, for "
+                "`teacher_agreement`",
+                f"{name_of(parts[0].loss)}, which is about values",
+                "Leave `teacher_agreement` out; how near the student's values are to "
+                f"the teacher's is logged by the distillation losses: {losses}.",
+            )
+        self.objective.readings = readings
         return parts
 
     def _choose_losses(self, hard_loss):

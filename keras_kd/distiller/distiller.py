@@ -28,7 +28,7 @@ from keras_kd.distiller.wiring import (
     override_for,
 )
 from keras_kd.losses import schedules
-from keras_kd.outputs import find_heads, forward
+from keras_kd.outputs import check_trainable, find_heads, forward
 
 
 @keras.saving.register_keras_serializable(package="keras_kd")
@@ -72,7 +72,8 @@ class Distiller(
         from_logits: whether the models' outputs are logits. Default None: recognised.
             Heads that end in softmax or sigmoid are turned back into logits exactly.
         teacher_agreement: bool, also log the fraction of examples on which student and
-            teacher choose the same class.
+            teacher choose the same class; of independent labels, the fraction of labels
+            on which both say yes or both no. Values have none.
         name: str.
         **kwargs: for `keras.Model`.
 
@@ -252,6 +253,7 @@ class Distiller(
                 x = check_before_fit(self, x, y)
         if isinstance(x, tf.data.Dataset):
             self._checked_data = weakref.ref(x)
+        check_trainable("Distiller.fit", self.student)
         return super().fit(x, y, *args, **kwargs)
 
     def train_step(self, data):
@@ -263,6 +265,7 @@ class Distiller(
         teacher = self._ask_teacher(batch.examples, self.optimizer.iterations)
         with tf.GradientTape() as tape:
             predictions, student = self._run_student(batch.inputs, training=True)
+            check_trainable("Distiller.train_step", self.student)
             loss = self._loss(teacher, student, predictions, batch, training=True)
             scaled_loss = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled_loss, self.trainable_weights)

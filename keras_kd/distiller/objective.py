@@ -6,6 +6,7 @@ from keras import ops
 from keras_kd.distiller.batch import agreement, batch_mean, batch_size, part_of
 from keras_kd.distiller.terms import metric_names
 from keras_kd.losses import MultiLabelDistillation, schedules
+from keras_kd.outputs import EnsembleOutputs
 
 
 class Objective:
@@ -99,7 +100,7 @@ class Objective:
                 total += (1.0 - alpha) * schedules.value_at(weight, step) * value
                 logged.append((tracker, value))
             if self.teacher_agreement:
-                same = agreement(teacher, student)
+                same = agreement(self._as_decided_by(teacher), student, self.readings)
                 logged.append((self.teacher_trackers[-1], same))
         examples = batch_size(student)
         self.told = [tracker for tracker, _ in logged]
@@ -108,6 +109,13 @@ class Objective:
             value = ops.where(examples > 0, value, 0.0)
             tracker.update_state(value, sample_weight=examples)
         return total
+
+    def _as_decided_by(self, teacher):
+        """The teacher's `ModelOutputs` whose logits have the sign of its decisions."""
+        of_labels = self.readings.get(None) == "sigmoid"
+        if of_labels and isinstance(teacher, EnsembleOutputs):
+            return teacher.at_temperature(1.0, "sigmoid")
+        return teacher
 
     def _as_seen_by(self, loss, teacher):
         """The teacher's `ModelOutputs` for one loss: of an ensemble, as it reads it."""

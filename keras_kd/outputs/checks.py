@@ -31,6 +31,33 @@ def check_weights(where, model, role):
             )
 
 
+def check_trainable(where, model):
+    """Raises if a student that is built has no weight to train.
+
+    Args:
+        where: str, see `invalid`.
+        model: a Keras model; one that has not run yet may pass.
+
+    Raises:
+        ValueError: All weights are frozen, or there are none.
+
+    Example:
+        >>> layers = [keras.Input((4,)), keras.layers.Dense(2)]
+        >>> check_trainable("here", keras.Sequential(layers))
+    """
+    if model.trainable_weights or not (model.built or model.weights):
+        return
+    raise invalid(
+        where,
+        "a student with weights to train",
+        f'model "{model.name}", '
+        + ("whose weights are all frozen" if model.weights else "which has none"),
+        "Call student.trainable = True; copies of a frozen model are frozen too."
+        if model.weights
+        else "Give it layers that learn.",
+    )
+
+
 def check_logits(where, logits, head, role):
     """Raises if logits on real data are not finite, or look like probabilities.
 

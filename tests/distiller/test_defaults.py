@@ -109,6 +109,7 @@ def test_one_loss_for_several_outputs_is_that_of_each():
     assert logged["what_logit_regression_loss"] == pytest.approx(expected, rel=1e-5)
 
 
+partly = functools.partial(keras.losses.binary_crossentropy, from_logits=True)
 CLASSES, LABELS, VALUES = (
     SoftTargetDistillation,
     MultiLabelDistillation,
@@ -123,8 +124,7 @@ CLASSES, LABELS, VALUES = (
         (keras.losses.CategoricalHinge(), None, CLASSES),
         ("ctc", None, CLASSES),
         ("hinge", None, LABELS),
-        (functools.partial(keras.losses.binary_crossentropy, from_logits=True),)
-        + (None, LABELS),
+        (partly, None, LABELS),
         ("MeanAbsoluteError", None, VALUES),
         ("msle", None, VALUES),
         ("log_cosh", None, VALUES),
@@ -220,3 +220,36 @@ def test_a_temperature_for_values_is_refused():
 def test_a_teacher_of_classes_for_a_student_of_something_else_is_refused(loss):
     with pytest.raises(ValueError, match="one that ends in softmax"):
         compiled(model(3, "softmax"), model(3), loss=loss)
+
+
+def peers(students, loss, **kwargs):
+    distiller = keras_kd.MutualDistiller(students, **kwargs)
+    distiller.compile("sgd", loss, run_eagerly=True)
+    return distiller
+
+
+def test_students_together_learn_each_others_values_by_least_squares(tmp_path):
+    students = [model(2, bias=500.0), model(2, bias=300.0)]
+    distiller = peers(students, "mse")
+    one, other = (m.predict(X, verbose=0) for m in students)
+    distiller.save(tmp_path / "d.keras")
+    for each in (distiller, keras.models.load_model(tmp_path / "d.keras")):
+        logged = evaluated(each, np.zeros((24, 2)))
+        expected = ((one - other) ** 2).mean()
+        assert logged["student_1_peer_loss"] == pytest.approx(expected, rel=1e-5)
+        mean = each.predict(X, verbose=0)
+        np.testing.assert_allclose(mean, (one + other) / 2, rtol=1e-6)
+
+
+def test_students_together_have_a_divergence_for_each_independent_label():
+    students = [model(3), model(3)]
+    logged = evaluated(
+        peers(students, binary(from_logits=True)), np.eye(3)[np.arange(24) % 3]
+    )
+    expected = label_divergence(students[1], students[0], 1.0)
+    assert logged["student_1_peer_loss"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_temperature_for_values_of_students_together_is_refused():
+    with pytest.raises(ValueError, match=r"temperature=1.0, as 'mse' is about values"):
+        peers([model(1), model(1)], "mse", temperature=2.0)

@@ -112,7 +112,7 @@ def test_metrics_of_several_outputs_are_fitted_each_by_its_head(tmp_path):
     distiller = keras_kd.Distiller(several(), student)
     names = ("logit", "probability")
     distiller.compile(
-        "sgd", metrics=dict.fromkeys(names, ["accuracy"]), run_eagerly=True
+        "sgd", metrics={name: ["accuracy"] for name in names}, run_eagerly=True
     )
     y = dict.fromkeys(names, YES)
     distiller.save(tmp_path / "d.keras")
@@ -147,12 +147,17 @@ METRICS = keras.metrics
 
 @pytest.mark.parametrize(
     "make",
-    [METRICS.BinaryAccuracy, METRICS.Precision, METRICS.Recall, METRICS.TruePositives]
-    + [METRICS.BinaryIoU],
+    [
+        METRICS.BinaryAccuracy,
+        METRICS.Precision,
+        METRICS.Recall,
+        METRICS.TruePositives,
+        METRICS.BinaryIoU,
+    ],
 )
 def test_metrics_with_a_threshold_of_probabilities_name_that_of_logits(make):
     student = model(1)
-    with pytest.raises(ValueError, match="metric that reads logits.*Half a") as error:
+    with pytest.raises(ValueError, match=r"metric that reads logits.*Half a") as error:
         compiled(student, metrics=[make()])
     metric = eval(fixed(str(error.value))[0])
     logged = evaluated(compiled(student, metrics=[metric]), YES[:, None])
@@ -208,8 +213,16 @@ def test_a_metric_with_from_logits_is_not_called_a_loss():
 
 @pytest.mark.parametrize(
     "loss",
-    [keras.losses.KLDivergence(), "kld", "poisson", keras.losses.Poisson(), "ce"]
-    + ["dice", keras.losses.Tversky(), keras.losses.kl_divergence],
+    [
+        keras.losses.KLDivergence(),
+        "kld",
+        "poisson",
+        keras.losses.Poisson(),
+        "ce",
+        "dice",
+        keras.losses.Tversky(),
+        keras.losses.kl_divergence,
+    ],
     ids=str,
 )
 def test_losses_that_read_probabilities_are_refused_on_logits(loss):
