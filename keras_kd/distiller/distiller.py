@@ -247,13 +247,14 @@ class Distiller(
         """
         require_compiled(self, "fit")
         require_teacher(self)
+        # Before it is built: TensorFlow never trains what is made while frozen.
+        check_trainable("Distiller.fit", self.student)
         # A data set is looked at once: every look would start its pipeline anew.
         if not isinstance(x, tf.data.Dataset) or self._checked_data() is not x:
             with self.distribute_strategy.scope():
                 x = check_before_fit(self, x, y)
         if isinstance(x, tf.data.Dataset):
             self._checked_data = weakref.ref(x)
-        check_trainable("Distiller.fit", self.student)
         return super().fit(x, y, *args, **kwargs)
 
     def train_step(self, data):

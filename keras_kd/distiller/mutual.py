@@ -200,13 +200,13 @@ class MutualDistiller(SavedWithStudents, OnSeveralWorkers, keras.Model):
             ValueError: Before the first step, for models or data that cannot be used.
         """
         require_compiled(self, "fit")
+        self._check_trainable("MutualDistiller.fit")
         # A data set is looked at once: every look would start its pipeline anew.
         if not isinstance(x, tf.data.Dataset) or self._checked_data() is not x:
             with self.distribute_strategy.scope():
                 x = check_before_fit(self, x, y)
         if isinstance(x, tf.data.Dataset):
             self._checked_data = weakref.ref(x)
-        self._check_trainable("MutualDistiller.fit")
         return super().fit(x, y, *args, **kwargs)
 
     def train_step(self, data):

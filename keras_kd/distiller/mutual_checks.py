@@ -133,7 +133,7 @@ def check_before_fit(distiller, x, y):
     for student, head in zip(distiller.students, distiller.heads, strict=True):
         check_inputs(WHERE, student, batch.inputs)
         logits = forward(student, few, head=head)[1].logits
-        check_logits(WHERE, logits, head, "student")
+        check_logits(WHERE, logits, head, "student", model=student, inputs=few)
         shapes.append((None, *logits.shape[1:]))
     check_students(distiller.students)  # again: some have weights only now
     _check_classes(WHERE, shapes)

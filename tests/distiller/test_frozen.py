@@ -70,11 +70,24 @@ def test_a_student_that_is_frozen_is_an_error_before_the_first_step(
         getattr(distiller, method)(X, Y)
     assert "student.trainable = True" in str(error.value)
     assert distiller.optimizer.iterations == 0
+
+
+@pytest.mark.parametrize("make", [alone, together])
+@pytest.mark.parametrize("student", STUDENTS)
+def test_a_student_learns_once_it_is_unfrozen_as_the_error_says(make, student):
+    student = student()
+    distiller = make(student)
+    distiller.compile("sgd", run_eagerly=True)
+    with pytest.raises(ValueError, match="and the same for its layers"):
+        distiller.fit(X, Y)
     student.trainable = True
+    for layer in student.layers:
+        layer.trainable = True
+    student(X)
     before = student.get_weights()[0]
     distiller = make(student)
     distiller.compile("sgd", run_eagerly=True)
-    getattr(distiller, method)(X, Y)
+    distiller.fit(X, Y, verbose=0)
     assert np.abs(student.get_weights()[0] - before).max() > 0
 
 
