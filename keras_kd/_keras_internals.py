@@ -9,6 +9,7 @@ TensorFlow that docs/versions.md names beside each. TensorFlow's documented name
 enough.
 """
 
+import contextlib
 from typing import Any, NamedTuple
 
 
@@ -198,6 +199,11 @@ def set_less_is_better(metric):
     metric._direction = "down"
 
 
+def set_more_is_better(metric):
+    """Tells callbacks such as `EarlyStopping(mode="auto")` to wait for more."""
+    metric._direction = "up"
+
+
 def projections(layer):
     """The `Projections` of a `MultiHeadAttention` or `GroupQueryAttention`.
 
@@ -210,6 +216,21 @@ def projections(layer):
         getattr(layer, "_gate_dense", None),
         layer._output_dense,
     )
+
+
+@contextlib.contextmanager
+def changing_parts(model):
+    """Lets the layers and metrics of a model change after it was built.
+
+    Keras forbids it, but for its own changes such as `quantize`.
+    """
+    was_locked = model._tracker.locked
+    model._tracker.unlock()
+    try:
+        yield
+    finally:
+        if was_locked:
+            model._tracker.lock()
 
 
 def compiled_loss(model):

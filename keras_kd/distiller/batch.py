@@ -190,13 +190,16 @@ def part_of(values, output):
     return values[output] if output in names else None
 
 
-def agreement(teacher, student):
+def agreement(teacher, student, readings=None):
     """The fraction of decisions on which two models agree.
 
     Args:
         teacher: `ModelOutputs` with logits `(batch, ..., num_classes)`; for one unit,
             its sign decides. Of several outputs, the mean of their fractions.
         student: the same; its mask says what counts.
+        readings: see `Objective`: "softmax" for the class with the largest logit,
+            "sigmoid" for a decision on each label, above and below half a probability;
+            outputs that are "linear" decide nothing, and do not count.
 
     Returns:
         A float32 scalar in [0, 1].
@@ -207,16 +210,23 @@ def agreement(teacher, student):
         >>> student = ModelOutputs(ops.array([[1.0, 0.0], [1.0, 0.0]]))
         >>> float(agreement(teacher, student))
         0.5
+        >>> float(agreement(teacher, student, {None: "sigmoid"}))
+        0.25
     """
-    pairs = [(teacher.of(name), student.of(name)) for name in student.names]
-    pairs = pairs or [(teacher, student)]
-    same = [_same(t.logits, s.logits, s.mask) for t, s in pairs]
+    readings = readings or {}
+    pairs = [(name, teacher.of(name), student.of(name)) for name in student.names]
+    same = [
+        _same(t.logits, s.logits, s.mask, readings.get(name))
+        for name, t, s in pairs or [(None, teacher, student)]
+        if readings.get(name) != "linear"
+    ]
     return sum(same) / len(same)
 
 
-def _same(teacher_logits, student_logits, mask):
-    if student_logits.shape[-1] == 1:
-        same = ops.equal(teacher_logits > 0, student_logits > 0)[..., 0]
+def _same(teacher_logits, student_logits, mask, reading):
+    if reading == "sigmoid" or student_logits.shape[-1] == 1:
+        same = ops.equal(teacher_logits > 0, student_logits > 0)
+        same = ops.mean(ops.cast(same, "float32"), axis=-1)
     else:
         same = ops.equal(
             ops.argmax(teacher_logits, axis=-1), ops.argmax(student_logits, axis=-1)

@@ -1,5 +1,6 @@
 """The Distiller: a Keras model whose `fit` trains a student from a teacher."""
 
+import functools
 import weakref
 
 import keras
@@ -10,9 +11,11 @@ from keras_kd._checks import check_fraction
 from keras_kd._keras_internals import compiled_loss, loss_tracker, require_compiled
 from keras_kd.data import as_examples
 from keras_kd.distiller.batch import batch_size, counted, share_here, unpack
+from keras_kd.distiller.defaults import ChoosesLosses
 from keras_kd.distiller.distributed import OnSeveralWorkers, of_replica
 from keras_kd.distiller.hard_loss import check_from_logits, inferred_loss, is_inferred
 from keras_kd.distiller.logged import LogsWhatWasTold
+from keras_kd.distiller.metrics import fitted_metrics
 from keras_kd.distiller.objective import Objective
 from keras_kd.distiller.preflight import check_before_fit, require_teacher, unlabelled
 from keras_kd.distiller.saving import SavedWithoutTeacher
@@ -25,11 +28,17 @@ from keras_kd.distiller.wiring import (
     override_for,
 )
 from keras_kd.losses import schedules
-from keras_kd.outputs import find_heads, forward
+from keras_kd.outputs import check_trainable, find_heads, forward
 
 
 @keras.saving.register_keras_serializable(package="keras_kd")
-class Distiller(SavedWithoutTeacher, OnSeveralWorkers, LogsWhatWasTold, keras.Model):
+class Distiller(
+    ChoosesLosses,
+    SavedWithoutTeacher,
+    OnSeveralWorkers,
+    LogsWhatWasTold,
+    keras.Model,
+):
     """Trains a student on hard labels and on what a trained teacher answers.
 
     The loss is α · hard + (1 - α) · Σ wᵢ · softᵢ, plus the student's regularisation
@@ -47,9 +56,10 @@ class Distiller(SavedWithoutTeacher, OnSeveralWorkers, LogsWhatWasTold, keras.Mo
             with several, the teacher has them too, by the same names or places.
         distillation_losses: one or a list of `keras_kd.losses.DistillationLoss` or
             `keras.distillation` losses; for several outputs a dict or list with an
-            entry for each, as `compile(loss=...)` takes them. Default: soft targets at
-            `temperature`; `SoftTargetDistillation`, or `MultiLabelDistillation` for a
-            sigmoid head.
+            entry for each, as `compile(loss=...)` takes them. Default: what fits the
+            heads and the loss of `compile`, logged by `logging`: soft targets at
+            `temperature` for classes (`SoftTargetDistillation`) and for independent
+            labels (`MultiLabelDistillation`), `LogitRegressionDistillation` for values.
         distillation_loss_weights: a number or `LearningRateSchedule` for each of them,
             in the same places; default: the weight that its authors give each
             (`published_weight`).
@@ -62,7 +72,8 @@ class Distiller(SavedWithoutTeacher, OnSeveralWorkers, LogsWhatWasTold, keras.Mo
         from_logits: whether the models' outputs are logits. Default None: recognised.
             Heads that end in softmax or sigmoid are turned back into logits exactly.
         teacher_agreement: bool, also log the fraction of examples on which student and
-            teacher choose the same class.
+            teacher choose the same class; of independent labels, the fraction of labels
+            on which both say yes or both no. Values have none.
         name: str.
         **kwargs: for `keras.Model`.
 
@@ -116,13 +127,16 @@ class Distiller(SavedWithoutTeacher, OnSeveralWorkers, LogsWhatWasTold, keras.Mo
         )
         if teacher is not None:
             teacher = as_teacher(teacher, teacher_preprocessing, from_logits, student)
-        losses, weights = as_losses(
+        choose = functools.partial(
+            as_losses,
             distillation_losses,
             distillation_loss_weights,
             temperature=temperature,
             student=student,
-            heads=[self.head] if teacher is None else [self.head, teacher.head],
         )
+        self._default_losses = choose if distillation_losses is None else None
+        heads = [self.head] if teacher is None else [self.head, teacher.head]
+        losses, weights = choose(heads=heads)
         self.objective = Objective(losses, weights, alpha, teacher_agreement)
         # Named here too, for Keras to find, train, save and reset.
         self.distillation_losses = losses
@@ -183,26 +197,47 @@ class Distiller(SavedWithoutTeacher, OnSeveralWorkers, LogsWhatWasTold, keras.Mo
         """The student's `ModelOutputs` for a batch, in inference mode."""
         return self._run_student(inputs, training=False)[1]
 
-    def compile(self, optimizer="adam", loss=None, *args, **kwargs):
+    def compile(
+        self,
+        optimizer="adam",
+        loss=None,
+        loss_weights=None,
+        metrics=None,
+        weighted_metrics=None,
+        **kwargs,
+    ):
         """Configures training; as in any Keras model, but `loss` may be left out.
 
         Args:
             optimizer: name or `keras.optimizers.Optimizer`.
             loss: the loss on hard labels; None for the cross-entropy that suits the
                 labels (integer, one-hot, multi-hot) and the student's head.
-            *args: see `keras.Model.compile`.
+            loss_weights: see `keras.Model.compile`.
+            metrics: see `keras.Model.compile`; where the student ends in logits, names
+                such as "accuracy" or "Precision" say yes above 0.
+            weighted_metrics: see `metrics`.
             **kwargs: see `keras.Model.compile`.
 
         Raises:
-            ValueError: The `from_logits` of a loss or metric contradicts the student's
-                head.
+            ValueError: A loss or metric reads the student's outputs as what they are
+                not; or no default distillation loss fits the loss.
         """
         self._checked_data = lambda: None
+        check_from_logits(loss, self.head)
+        self._choose_losses(loss)
         if loss is None:
-            loss = inferred_loss(self.head, self.objective.losses)
-        for read in (loss, kwargs.get("metrics"), kwargs.get("weighted_metrics")):
-            check_from_logits(read, self.head)
-        super().compile(optimizer, loss, *args, **kwargs)
+            loss = inferred_loss(self.head, self.objective.losses, self.student)
+        parts = self._read_outputs(loss)
+        metrics, weighted_metrics = (
+            each
+            and fitted_metrics(
+                each, parts, output_names=getattr(self.student, "output_names", None)
+            )
+            for each in (metrics, weighted_metrics)
+        )
+        super().compile(
+            optimizer, loss, loss_weights, metrics, weighted_metrics, **kwargs
+        )
 
     def fit(self, x=None, y=None, *args, **kwargs):
         """Trains the student; arguments and result as in `keras.Model.fit`.
@@ -212,6 +247,8 @@ class Distiller(SavedWithoutTeacher, OnSeveralWorkers, LogsWhatWasTold, keras.Mo
         """
         require_compiled(self, "fit")
         require_teacher(self)
+        # Before it is built: TensorFlow never trains what is made while frozen.
+        check_trainable("Distiller.fit", self.student)
         # A data set is looked at once: every look would start its pipeline anew.
         if not isinstance(x, tf.data.Dataset) or self._checked_data() is not x:
             with self.distribute_strategy.scope():
@@ -229,6 +266,7 @@ class Distiller(SavedWithoutTeacher, OnSeveralWorkers, LogsWhatWasTold, keras.Mo
         teacher = self._ask_teacher(batch.examples, self.optimizer.iterations)
         with tf.GradientTape() as tape:
             predictions, student = self._run_student(batch.inputs, training=True)
+            check_trainable("Distiller.train_step", self.student)
             loss = self._loss(teacher, student, predictions, batch, training=True)
             scaled_loss = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled_loss, self.trainable_weights)

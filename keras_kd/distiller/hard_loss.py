@@ -11,6 +11,23 @@ from keras_kd._checks import invalid
 from keras_kd.losses import MultiLabelDistillation
 from keras_kd.outputs import Head
 
+# Keras chooses by the labels, as for "accuracy"; each reads probabilities.
+CROSS_ENTROPY = ("crossentropy", "ce")
+# Without an option `from_logits`. The last came with Keras 3.10.
+_OF_PROBABILITIES = (
+    "KLDivergence",
+    "Poisson",
+    "Dice",
+    "Tversky",
+    "CategoricalGeneralizedCrossEntropy",
+)
+_FUNCTIONS_OF_PROBABILITIES = (
+    keras.losses.kl_divergence,
+    keras.losses.poisson,
+    keras.losses.dice,
+    keras.losses.tversky,
+)
+
 
 @keras.saving.register_keras_serializable(package="keras_kd")
 class HardLabelCrossEntropy(keras.losses.Loss):
@@ -52,13 +69,14 @@ class HardLabelCrossEntropy(keras.losses.Loss):
         return {**super().get_config(), "activation": self.activation}
 
 
-def inferred_loss(head, losses):
+def inferred_loss(head, losses, student):
     """The loss on hard labels for each output, where the user left it out.
 
     Args:
         head: the student's `Head`, or a structure of them.
         losses: the distillation losses; where one takes each label by itself, so does
             the loss on hard labels.
+        student: the model; one unit is a label by itself.
 
     Returns:
         `HardLabelCrossEntropy`, or a structure of them like `head`.
@@ -70,7 +88,9 @@ def inferred_loss(head, losses):
     }
 
     def of(head, output):
-        is_sigmoid = head.activation == "sigmoid" or output in alone
+        shape = output_shape(student, output)
+        one_unit = shape is not None and shape[-1] == 1
+        is_sigmoid = head.activation == "sigmoid" or output in alone or one_unit
         return HardLabelCrossEntropy("sigmoid" if is_sigmoid else "softmax")
 
     if isinstance(head, Head):
@@ -78,6 +98,15 @@ def inferred_loss(head, losses):
     if isinstance(head, dict):
         return {name: of(one, name) for name, one in head.items()}
     return [of(one, number) for number, one in enumerate(head)]
+
+
+def output_shape(model, output):
+    """The shape of one output by its name or place; None if the model does not say."""
+    if not getattr(model, "outputs", None):
+        return None
+    if output is None:
+        return tuple(model.outputs[0].shape)
+    return tuple(model.output[output].shape)
 
 
 def is_inferred(loss):
@@ -97,7 +126,7 @@ def is_sparse(labels_shape, logits_shape):
     return not same_rank or (labels_shape[-1] == 1 and logits_shape[-1] != 1)
 
 
-def check_from_logits(loss, head, *, where="Distiller.compile"):
+def check_from_logits(loss, head, *, where="Distiller.compile", what="loss"):
     """Raises if a loss reads the student's outputs as what they are not.
 
     Args:
@@ -105,22 +134,52 @@ def check_from_logits(loss, head, *, where="Distiller.compile"):
             a structure of them; or what `compile(metrics=...)` takes.
         head: the student's `Head`, or a structure of them.
         where: str, see `invalid`.
+        what: "loss" or "metric".
     """
     for part, of_part in _pairs(loss, head):
-        reads_logits = _reads_logits(part)
-        if of_part.activation == "unknown" or reads_logits is None:
+        reads = reads_logits(part)
+        if of_part.activation == "unknown" or reads is None:
             continue
-        if reads_logits != of_part.gives_probabilities:
+        if what == "metric" and not has_option(part):
+            continue  # see `fitted_metrics`
+        if reads != of_part.gives_probabilities:
             continue
         gives = "probabilities" if of_part.gives_probabilities else "logits"
+        because = f"because the student's head ({of_part.activation}) gives {gives}"
+        if has_option(part):
+            leave_out = "leave it out to have it inferred, or " * (what == "loss")
+            raise invalid(
+                where,
+                f"a {what} with from_logits={not reads}, {because}",
+                f"{name_of(part)} with from_logits={reads}",
+                f"As `{what}`, {leave_out}set from_logits={not reads}.",
+            )
         raise invalid(
             where,
-            f"a loss with from_logits={not reads_logits}, because the student's head "
-            f"({of_part.activation}) gives {gives}",
-            f"{_name(part)} with from_logits={reads_logits}",
-            "Leave out `loss` to have it inferred, or set from_logits="
-            f"{not reads_logits}.",
+            f"a {what} that reads logits, {because}",
+            f"{name_of(part)}, which reads probabilities",
+            _instead_of(part),
         )
+
+
+def ended(activation):
+    """The advice to let a student give what is read."""
+    return (
+        "End the student in an activation: student = keras.Sequential([student, "
+        f'keras.layers.Activation("{activation}")]).'
+    )
+
+
+def _instead_of(loss):
+    kind = type(resolved(loss))
+    if kind is keras.losses.Poisson or resolved(loss) is keras.losses.poisson:
+        return ended("softplus")
+    if kind is keras.losses.Dice or kind is keras.losses.Tversky:
+        return ended("sigmoid")
+    return (
+        "Pass keras.losses.CategoricalCrossentropy(from_logits=True), or the one for "
+        "your labels. Or: " + ended("softmax")
+    )
 
 
 def _pairs(loss, head):
@@ -138,10 +197,28 @@ def _pairs(loss, head):
     ]
 
 
-def _reads_logits(loss):
-    """The loss's `from_logits`, or None if it has no such option."""
-    if isinstance(loss, (str, dict)):
-        loss = _found(loss)
+def reads_logits(loss):
+    """The loss's `from_logits`; None if it has no such option, or reads any values."""
+    if isinstance(loss, str) and loss.lower() in CROSS_ENTROPY:
+        return False
+    option = _option(resolved(loss))
+    return False if option is None and _takes_probabilities(loss) else option
+
+
+def has_option(loss):
+    """Whether a loss or metric has the option `from_logits`."""
+    return _option(resolved(loss)) is not None
+
+
+def _takes_probabilities(loss):
+    loss = resolved(loss)
+    kinds = (name for name in _OF_PROBABILITIES if hasattr(keras.losses, name))
+    return isinstance(loss, tuple(getattr(keras.losses, name) for name in kinds)) or (
+        loss in _FUNCTIONS_OF_PROBABILITIES
+    )
+
+
+def _option(loss):
     if isinstance(loss, (keras.losses.Loss, keras.metrics.Metric)):
         return loss.get_config().get("from_logits")
     if not callable(loss):
@@ -150,12 +227,21 @@ def _reads_logits(loss):
     return None if option is None else option.default
 
 
-def _found(name):
+def resolved(loss):
+    """What a name, or a Keras config, of a loss or metric stands for."""
+    return found(loss) if isinstance(loss, (str, dict)) else loss
+
+
+def found(name):
+    """The loss or metric that Keras has by a name; None if there is none."""
     for get in (keras.losses.get, keras.metrics.get):
         with contextlib.suppress(ValueError):
             return get(name)
     return None  # Keras says so, or reads it in its own way, such as "acc"
 
 
-def _name(loss):
-    return repr(loss) if isinstance(loss, str) else getattr(loss, "name", loss)
+def name_of(loss):
+    """What to call a loss or metric in a message."""
+    if isinstance(loss, str):
+        return repr(loss)
+    return getattr(loss, "name", getattr(loss, "__name__", loss))

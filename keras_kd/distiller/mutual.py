@@ -1,28 +1,44 @@
 """Students that learn together, without a trained teacher."""
 
+import logging
 import weakref
 
 import keras
 import tensorflow as tf
 from keras import ops
 
+from keras_kd._checks import invalid
 from keras_kd._keras_internals import compiled_loss, loss_tracker, require_compiled
 from keras_kd.data import as_examples
 from keras_kd.distiller.batch import batch_mean, unpack
 from keras_kd.distiller.distributed import OnSeveralWorkers, of_replica
-from keras_kd.distiller.hard_loss import HardLabelCrossEntropy, check_from_logits
+from keras_kd.distiller.hard_loss import (
+    HardLabelCrossEntropy,
+    check_from_logits,
+    name_of,
+)
+from keras_kd.distiller.metrics import fitted_metrics
 from keras_kd.distiller.mutual_checks import (
     check_before_fit,
     check_metrics,
     check_students,
     check_weight,
     common_activation,
+    read_together,
     unlabelled,
 )
+from keras_kd.distiller.readings import of_each_output, reading
 from keras_kd.distiller.saving import SavedWithStudents
 from keras_kd.distiller.wiring import override_for
-from keras_kd.losses import MultiLabelDistillation, SoftTargetDistillation, schedules
-from keras_kd.outputs import find_head, forward
+from keras_kd.losses import (
+    LogitRegressionDistillation,
+    MultiLabelDistillation,
+    SoftTargetDistillation,
+    schedules,
+)
+from keras_kd.outputs import check_trainable, find_head, forward
+
+_log = logging.getLogger("keras_kd")
 
 
 @keras.saving.register_keras_serializable(package="keras_kd")
@@ -32,7 +48,8 @@ class MutualDistiller(SavedWithStudents, OnSeveralWorkers, keras.Model):
     The loss of student k is cross-entropy(y, p_k) + weight · mean over its peers l of
     T² · KL(p_l ‖ p_k), plus its regularisation losses; a peer's answer is a constant in
     it. All are summed, so that one optimizer trains each student on its own loss. Every
-    student runs once a step. Sigmoid heads have a divergence for each label.
+    student runs once a step. Independent labels have a divergence each; where the loss
+    of `compile` is about values, it is their squared difference.
 
     It is used like any Keras model: `compile`, `fit`, `evaluate`, callbacks, `save`.
     The students are in `students`; `predict` gives the mean of their probabilities.
@@ -106,12 +123,7 @@ class MutualDistiller(SavedWithStudents, OnSeveralWorkers, keras.Model):
             find_head(student, from_logits=override_for(student, students, from_logits))
             for student in students
         ]
-        self.activation = common_activation(self.heads, students)
-        self.peer_loss = (
-            MultiLabelDistillation(temperature)
-            if self.activation == "sigmoid"
-            else SoftTargetDistillation(temperature)
-        )
+        self._choose_peer_loss(None)
         # Keras puts them before the names of the metrics of several outputs.
         self.output_names = [f"student_{n}" for n in range(1, len(students) + 1)]
         self._hard_trackers, self._peer_trackers = (
@@ -131,10 +143,15 @@ class MutualDistiller(SavedWithStudents, OnSeveralWorkers, keras.Model):
         self.built = True
 
     def call(self, inputs, training=None):
-        """The mean of the students' probabilities, float32 `(batch, num_classes)`."""
+        """The mean of the students' probabilities, float32 `(batch, num_classes)`.
+
+        Where the loss of `compile` is about values, their mean.
+        """
         _, outputs = self._run(as_examples(inputs).inputs, training=bool(training))
         is_sigmoid = self.activation == "sigmoid"
         to_probabilities = ops.sigmoid if is_sigmoid else ops.softmax
+        if self.activation == "linear":
+            to_probabilities = ops.convert_to_tensor
         return ops.mean(
             ops.stack([to_probabilities(each.logits) for each in outputs]), axis=0
         )
@@ -163,6 +180,7 @@ class MutualDistiller(SavedWithStudents, OnSeveralWorkers, keras.Model):
         """
         check_metrics(metrics, weighted_metrics)
         self._checked_data = lambda: None
+        self._choose_peer_loss(loss)
         if loss is None:
             loss = HardLabelCrossEntropy(self.activation)
         for head in self.heads:
@@ -170,8 +188,8 @@ class MutualDistiller(SavedWithStudents, OnSeveralWorkers, keras.Model):
         super().compile(
             optimizer,
             loss,
-            metrics=self._for_each_student(metrics),
-            weighted_metrics=self._for_each_student(weighted_metrics),
+            metrics=self._for_each_student(metrics, loss),
+            weighted_metrics=self._for_each_student(weighted_metrics, loss),
             **kwargs,
         )
 
@@ -182,6 +200,7 @@ class MutualDistiller(SavedWithStudents, OnSeveralWorkers, keras.Model):
             ValueError: Before the first step, for models or data that cannot be used.
         """
         require_compiled(self, "fit")
+        self._check_trainable("MutualDistiller.fit")
         # A data set is looked at once: every look would start its pipeline anew.
         if not isinstance(x, tf.data.Dataset) or self._checked_data() is not x:
             with self.distribute_strategy.scope():
@@ -195,6 +214,7 @@ class MutualDistiller(SavedWithStudents, OnSeveralWorkers, keras.Model):
         batch = unpack(data)
         with tf.GradientTape() as tape:
             predictions, outputs = self._run(batch.inputs, training=True)
+            self._check_trainable("MutualDistiller.train_step")
             loss = self._loss(predictions, outputs, batch)
             scaled_loss = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled_loss, self.trainable_weights)
@@ -228,9 +248,47 @@ class MutualDistiller(SavedWithStudents, OnSeveralWorkers, keras.Model):
             y_pred = [y_pred] * len(self.students)
         return super().compute_metrics(x, [y] * len(y_pred), y_pred, sample_weight)
 
-    def _for_each_student(self, metrics):
-        """Metrics of its own for each student, or None."""
-        return metrics and [[_fresh(m) for m in metrics] for _ in self.students]
+    def _for_each_student(self, metrics, loss):
+        """Metrics of its own for each student, fitted to its head; or None."""
+        where = "MutualDistiller.compile"
+        return metrics and [
+            fitted_metrics(
+                [_fresh(m) for m in metrics],
+                of_each_output(loss, head),
+                where=where,
+            )
+            for head in self.heads
+        ]
+
+    def _check_trainable(self, where):
+        for student in self.students:
+            check_trainable(where, student)
+
+    def _choose_peer_loss(self, loss):
+        """Chooses how the students' outputs are read, and compared."""
+        self.activation = common_activation(self.heads, self.students)
+        if loss is not None:
+            self.activation = read_together(
+                [reading(loss, head) for head in self.heads], self.activation, loss
+            )
+        if self.activation == "linear" and self.temperature != 1.0:
+            raise invalid(
+                "MutualDistiller.compile",
+                f"temperature=1.0, as {name_of(loss)} is about values, which have none",
+                f"temperature={self.temperature}",
+                "Leave it out: each student then learns its peers' values by least "
+                "squares.",
+            )
+        chosen = {
+            "linear": LogitRegressionDistillation,
+            "sigmoid": MultiLabelDistillation,
+            "softmax": SoftTargetDistillation,
+        }[self.activation]
+        settings = () if self.activation == "linear" else (self.temperature,)
+        # Not by setattr: Keras takes no other layer once the students are built, and
+        # this one has no weights.
+        vars(self)["peer_loss"] = chosen(*settings)
+        _log.info("MutualDistiller: the peer loss is %s", self.peer_loss.name)
 
     def _run(self, inputs, *, training):
         """Each student's own outputs, and the `ModelOutputs` of each."""

@@ -3,6 +3,7 @@
 import keras
 
 from keras_kd._checks import check_positive, invalid, is_number
+from keras_kd.distiller.hard_loss import name_of
 from keras_kd.distiller.preflight import PEEKED_EXAMPLES, check_labels, first_batch
 from keras_kd.outputs import check_inputs, check_logits, check_weights, forward
 
@@ -65,6 +66,29 @@ def common_activation(heads, students):
     return "sigmoid" if "sigmoid" in kinds or is_one_unit else "softmax"
 
 
+def read_together(readings, activation, loss):
+    """How the students' outputs are read, now that the loss on labels is known.
+
+    Args:
+        readings: list of what it says of each student, see `readings.reading`.
+        activation: what the heads alone say, see `common_activation`.
+        loss: what `compile` was given.
+
+    Raises:
+        ValueError: It reads values of one student and probabilities of another.
+    """
+    if "linear" in readings and len(set(readings)) > 1:
+        raise invalid(
+            "MutualDistiller.compile",
+            f"students that end alike, for {name_of(loss)}",
+            f"outputs read as {', '.join(map(str, readings))}",
+            "Give all the same head.",
+        )
+    if "softmax" in readings or None in readings:
+        return activation
+    return readings[0]
+
+
 def check_weight(where, name, value):
     """Raises unless `value` is a number of at least 0."""
     if not is_number(value) or value != 0:
@@ -109,7 +133,7 @@ def check_before_fit(distiller, x, y):
     for student, head in zip(distiller.students, distiller.heads, strict=True):
         check_inputs(WHERE, student, batch.inputs)
         logits = forward(student, few, head=head)[1].logits
-        check_logits(WHERE, logits, head, "student")
+        check_logits(WHERE, logits, head, "student", model=student, inputs=few)
         shapes.append((None, *logits.shape[1:]))
     check_students(distiller.students)  # again: some have weights only now
     _check_classes(WHERE, shapes)

@@ -6,6 +6,7 @@ from keras import ops
 from keras_kd.distiller.batch import agreement, batch_mean, batch_size, part_of
 from keras_kd.distiller.terms import metric_names
 from keras_kd.losses import MultiLabelDistillation, schedules
+from keras_kd.outputs import EnsembleOutputs
 
 
 class Objective:
@@ -21,17 +22,24 @@ class Objective:
         student_tracker: `keras.metrics.Mean` of the loss on hard labels.
         teacher_trackers: those of the terms that need a teacher.
         told: those trackers of which the last call, or graph, told a value.
+        readings: dict of each output's name, None for the only one, to how it is read:
+            see `keras_kd.distiller.readings.reading`; empty before `compile`.
     """
 
     def __init__(self, losses, weights, alpha, teacher_agreement):
-        self.losses = losses
-        self.weights = weights
         self.alpha = alpha
         self.teacher_agreement = teacher_agreement
         self.student_tracker = keras.metrics.Mean("student_loss")
-        names = metric_names(losses) + ["teacher_agreement"] * teacher_agreement
-        self.teacher_trackers = [keras.metrics.Mean(name) for name in names]
+        self.replace_losses(losses, weights)
         self.told = []
+        self.readings = {}
+
+    def replace_losses(self, losses, weights):
+        """Takes other losses, each logged by its own name."""
+        self.losses = losses
+        self.weights = weights
+        names = metric_names(losses) + ["teacher_agreement"] * self.teacher_agreement
+        self.teacher_trackers = [keras.metrics.Mean(name) for name in names]
 
     @property
     def needs_labels(self):
@@ -77,7 +85,7 @@ class Objective:
                     continue
                 loss.at_step(step)
                 values = loss(
-                    _as_seen_by(loss, teacher),
+                    self._as_seen_by(loss, teacher),
                     student,
                     batch.labels,
                     example_ids=batch.example_ids,
@@ -92,7 +100,7 @@ class Objective:
                 total += (1.0 - alpha) * schedules.value_at(weight, step) * value
                 logged.append((tracker, value))
             if self.teacher_agreement:
-                same = agreement(teacher, student)
+                same = agreement(self._as_decided_by(teacher), student, self.readings)
                 logged.append((self.teacher_trackers[-1], same))
         examples = batch_size(student)
         self.told = [tracker for tracker, _ in logged]
@@ -102,11 +110,20 @@ class Objective:
             tracker.update_state(value, sample_weight=examples)
         return total
 
+    def _as_decided_by(self, teacher):
+        """The teacher's `ModelOutputs` whose logits have the sign of its decisions."""
+        of_labels = self.readings.get(None) == "sigmoid"
+        if of_labels and isinstance(teacher, EnsembleOutputs):
+            return teacher.at_temperature(1.0, "sigmoid")
+        return teacher
 
-def _as_seen_by(loss, teacher):
-    """The teacher's `ModelOutputs` for one loss: of an ensemble, at its temperature."""
-    many = isinstance(loss, MultiLabelDistillation)
-    return teacher.at_temperature(
-        schedules.value_at(loss.temperature, loss.iterations),
-        "sigmoid" if many else "softmax",
-    )
+    def _as_seen_by(self, loss, teacher):
+        """The teacher's `ModelOutputs` for one loss: of an ensemble, as it reads it."""
+        of_values = self.readings.get(loss.output) == "linear"
+        if loss.temperature is None and of_values:
+            return teacher.at_temperature(None, "linear")
+        many = isinstance(loss, MultiLabelDistillation)
+        return teacher.at_temperature(
+            schedules.value_at(loss.temperature, loss.iterations),
+            "sigmoid" if many else "softmax",
+        )

@@ -46,7 +46,14 @@ def check_before_fit(distiller, x, y):
     _check_compilation(distiller)
     teacher.check_answer(WHERE, few)
     student = distiller.student_outputs(few.inputs)
-    check_logits(WHERE, student.logits, distiller.head, "student")
+    check_logits(
+        WHERE,
+        student.logits,
+        distiller.head,
+        "student",
+        model=distiller.student,
+        inputs=few.inputs,
+    )
     connect_to_data(distiller, few.inputs)
     if labels is not None and distiller.infers_hard_loss:
         _check_all_labels(distiller, labels if y is None else y, student)

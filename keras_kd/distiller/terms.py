@@ -3,20 +3,17 @@
 import keras
 
 from keras_kd._checks import check_positive, invalid, is_number
+from keras_kd.distiller.defaults import default_losses
 from keras_kd.losses import (
     DistillationLoss,
     KerasLossAdapter,
-    MultiLabelDistillation,
     OnOutput,
-    SoftTargetDistillation,
     schedules,
 )
 from keras_kd.outputs import Head
 
-DEFAULT_TEMPERATURE = 4.0
 
-
-def as_losses(losses, weights, *, temperature, student, heads):
+def as_losses(losses, weights, *, temperature, student, heads, hard_loss=None):
     """The list of distillation losses and the list of their weights.
 
     Args:
@@ -27,9 +24,10 @@ def as_losses(losses, weights, *, temperature, student, heads):
         student: the student model.
         heads: the `Head` of the student and, if there is one, of the teacher; or
             structures of them.
+        hard_loss: for the default loss, what `compile` was given; None before.
     """
     if losses is None:
-        losses = _default_losses(temperature, student, heads)
+        losses = default_losses(temperature, student, heads, hard_loss)
     elif temperature is not None:
         raise invalid(
             "Distiller",
@@ -118,45 +116,6 @@ def _of_outputs(losses, weights, outputs):
         of_outputs = [_listed(weights[output]) for output in outputs]
         weights = [w for listed in of_outputs for w in listed if w is not None]
     return [OnOutput(loss, output) for output, loss in flat], weights
-
-
-def _default_losses(temperature, student, heads):
-    if isinstance(heads[0], Head):
-        shape = student.output_shape if getattr(student, "outputs", None) else None
-        return _default_loss(temperature, shape, heads)
-    structure = heads[0]
-    names = structure if isinstance(structure, dict) else range(len(structure))
-    # Names that the teacher has not are found when the losses are built.
-    return {
-        name: _default_loss(
-            temperature,
-            student.output[name].shape,
-            [head[name] for head in heads if _has(head, name)],
-        )
-        for name in names
-    }
-
-
-def _has(heads, name):
-    if isinstance(heads, Head):
-        return False
-    return name in (heads if isinstance(heads, dict) else range(len(heads)))
-
-
-def _default_loss(temperature, shape, heads):
-    temperature = DEFAULT_TEMPERATURE if temperature is None else temperature
-    schedules.check_schedule("Distiller", "temperature", temperature)
-    kinds = {one.activation for head in heads for one in keras.tree.flatten(head)}
-    if kinds >= {"softmax", "sigmoid"}:
-        raise invalid(
-            "Distiller",
-            "teacher and student to have the same kind of head",
-            "one that ends in softmax and one in sigmoid",
-            "Give both the same, or choose the `distillation_losses` yourself.",
-        )
-    if "sigmoid" in kinds or (shape and shape[-1] == 1):
-        return MultiLabelDistillation(temperature)
-    return SoftTargetDistillation(temperature)
 
 
 def _listed(entry):

@@ -1,6 +1,11 @@
 """A model's logits and named intermediate features, in one forward pass."""
 
-from keras_kd.outputs.checks import check_inputs, check_logits, check_weights
+from keras_kd.outputs.checks import (
+    check_inputs,
+    check_logits,
+    check_trainable,
+    check_weights,
+)
 from keras_kd.outputs.ensemble import EnsembleOutputs, mean_of_probabilities
 from keras_kd.outputs.forward import ModelOutputs, forward, logits_of
 from keras_kd.outputs.heads import Head, find_head, find_heads
@@ -13,6 +18,7 @@ __all__ = [
     "ModelOutputs",
     "check_inputs",
     "check_logits",
+    "check_trainable",
     "check_weights",
     "find_head",
     "find_heads",

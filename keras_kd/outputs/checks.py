@@ -4,6 +4,10 @@ import keras
 import numpy as np
 
 from keras_kd._checks import invalid
+from keras_kd.outputs.forward import SMALLEST, forward
+
+# Sets of random weights by which logits in [0, 1] are told from probabilities.
+_DRAWS = 4
 
 
 def check_weights(where, model, role):
@@ -31,7 +35,37 @@ def check_weights(where, model, role):
             )
 
 
-def check_logits(where, logits, head, role):
+def check_trainable(where, model):
+    """Raises if a student that is built has no weight to train.
+
+    Args:
+        where: str, see `invalid`.
+        model: a Keras model; of one that has not run yet it may not be known.
+
+    Raises:
+        ValueError: All weights are frozen, or there are none.
+
+    Example:
+        >>> layers = [keras.Input((4,)), keras.layers.Dense(2)]
+        >>> check_trainable("here", keras.Sequential(layers))
+    """
+    has_run = model.built or model.weights
+    if model.trainable_weights or (model.trainable and not has_run):
+        return
+    is_frozen = model.weights or not model.trainable
+    raise invalid(
+        where,
+        "a student with weights to train",
+        f'model "{model.name}", '
+        + ("whose weights are all frozen" if is_frozen else "which has none"),
+        "Set student.trainable = True, and the same for its layers; copies of a frozen "
+        "model are frozen too."
+        if is_frozen
+        else "Give it layers that learn.",
+    )
+
+
+def check_logits(where, logits, head, role, *, model=None, inputs=None):
     """Raises if logits on real data are not finite, or look like probabilities.
 
     Args:
@@ -40,6 +74,9 @@ def check_logits(where, logits, head, role):
         head: the model's `Head`, or a structure of them; only an unrecognised one can
             be wrong about logits.
         role: "teacher" or "student".
+        model: the Keras model that gave them; with it, logits that lie in [0, 1] by
+            chance are told from probabilities. None to go by the values alone.
+        inputs: what it was given.
 
     Raises:
         ValueError: They are not usable as logits.
@@ -49,39 +86,105 @@ def check_logits(where, logits, head, role):
         >>> check_logits("here", [[2.0, -1.0]], Head("unknown"), "teacher")
     """
     heads, outputs = keras.tree.flatten(head), keras.tree.flatten(logits)
+    outputs = [keras.ops.convert_to_numpy(one) for one in outputs]
     heads = heads * len(outputs) if len(heads) == 1 else heads
-    for one, its_head in zip(outputs, heads, strict=True):
-        _check_output(where, keras.ops.convert_to_numpy(one), its_head, role)
-
-
-def _check_output(where, values, head, role):
-    if not np.isfinite(values).all():
-        raise invalid(
-            where,
-            f"finite outputs of the {role} on the first batch",
-            "NaN or inf",
-            f"Check the {role}'s preprocessing and the range of the inputs.",
-        )
-    said = "from_logits=False for this model alone, if they are probabilities"
-    if head.activation == "unknown" and values.min() >= 0 and values.max() <= 1:
-        raise invalid(
-            where,
-            f"logits from the {role}, whose head is not one that is recognised",
-            "values in [0, 1], like probabilities",
-            f"Say which: FrozenTeacher(teacher, {said}), or from_logits=True."
-            if role == "teacher"
-            else "Pass from_logits=False if they are probabilities, else True.",
-        )
-    opened = head.layer is not None
-    if head.activation == "softmax" and not opened:
-        sums = np.exp(values.astype("float64")).sum(axis=-1)
-        if not np.allclose(sums, 1.0, atol=1e-2):
+    for values in outputs:
+        if not np.isfinite(values).all():
             raise invalid(
                 where,
-                f"probabilities from the {role}, because of from_logits=False",
-                f"rows that sum to {sums.min():.3g} to {sums.max():.3g}",
+                f"finite outputs of the {role} on the first batch",
+                "NaN or inf",
+                f"Check the {role}'s preprocessing and the range of the inputs.",
+            )
+    suspects = [
+        one.activation == "unknown" and _like_probabilities(values)
+        for one, values in zip(heads, outputs, strict=True)
+    ]
+    if any(suspects) and model is not None:
+        bounded = _stay_in_unit_range(model, inputs, head)
+        suspects = [
+            each and stays for each, stays in zip(suspects, bounded, strict=True)
+        ]
+    if any(suspects):
+        raise _not_told(where, role)
+    for values, its_head in zip(outputs, heads, strict=True):
+        if its_head.gives_probabilities and its_head.layer is None:
+            _check_were_probabilities(where, values, its_head, role)
+
+
+def _like_probabilities(values):
+    """Whether values could be probabilities; zeros are a fresh head's logits."""
+    return values.min() >= 0 and values.max() <= 1 and values.any()
+
+
+def _stay_in_unit_range(model, inputs, head):
+    """For each output whether it is in [0, 1] whatever the weights.
+
+    Logits of a fresh model may be by chance; those of other weights are not. The
+    model's own weights are not touched.
+    """
+    generator, stays = np.random.default_rng(0), None
+    for _ in range(_DRAWS):
+        changed = [(w, _other(w, generator)) for w in model.weights if _is_free(w)]
+        with keras.StatelessScope(changed):
+            outputs = keras.tree.flatten(forward(model, inputs, head=head)[1].logits)
+        outputs = [keras.ops.convert_to_numpy(one) for one in outputs]
+        # What is not a number tells nothing.
+        inside = [not ((v < 0) | (v > 1)).any() for v in outputs]
+        stays = (
+            inside if stays is None else list(map(all, zip(stays, inside, strict=True)))
+        )
+        if not any(stays):
+            break
+    return stays
+
+
+def _is_free(weight):
+    """Whether a weight may be any number."""
+    is_float = np.issubdtype(keras.backend.standardize_dtype(weight.dtype), np.floating)
+    return is_float and "variance" not in weight.name
+
+
+def _other(weight, generator):
+    value = keras.ops.convert_to_numpy(weight)
+    noise = 3.0 * generator.standard_normal(value.shape)
+    return keras.ops.convert_to_tensor((value + noise).astype(value.dtype))
+
+
+def _not_told(where, role):
+    said = "from_logits=False for this model alone, if they are probabilities"
+    return invalid(
+        where,
+        f"logits from the {role}, whose head is not one that is recognised",
+        "values in [0, 1], like probabilities",
+        f"Say which: FrozenTeacher(teacher, {said}), or from_logits=True."
+        if role == "teacher"
+        else "Pass from_logits=False if they are probabilities, else True.",
+    )
+
+
+def _check_were_probabilities(where, values, head, role):
+    """Raises if logits were made of outputs that are no probabilities."""
+    expected = f"probabilities from the {role}, because of from_logits=False"
+    if head.activation == "sigmoid" or values.shape[-1] == 1:
+        # Where `logits_of` puts what is below 0 or above 1.
+        if np.abs(values).max() > -np.log(SMALLEST) + 1e-2:
+            raise invalid(
+                where,
+                expected,
+                "values outside [0, 1]",
                 "Leave out from_logits for this model.",
             )
+        return
+    sums = np.exp(values.astype("float64")).sum(axis=-1)
+    if not np.allclose(sums, 1.0, atol=1e-2):
+        raise invalid(
+            where,
+            expected,
+            f"rows that sum to {sums.min():.3g} to {sums.max():.3g}",
+            "Leave out from_logits for this model, if it gives logits. If each output "
+            'is a label by itself, end it in keras.layers.Activation("sigmoid").',
+        )
 
 
 def check_inputs(where, model, inputs):

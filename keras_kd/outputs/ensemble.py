@@ -32,11 +32,14 @@ class EnsembleOutputs(NamedTuple):
         Args:
             temperature: float > 0 or scalar tensor, at which a loss softens the logits,
                 with no gradient; None for the logits as they are.
-            activation: "softmax" or "sigmoid", by which the loss reads logits.
+            activation: "softmax" or "sigmoid", by which the loss reads logits; "linear"
+                if the members give values, which are no logits.
 
         Returns:
             `ModelOutputs`, the activation of whose logits / temperature is the mean.
         """
+        if activation == "linear":
+            return ModelOutputs(ops.tensordot(self.weights, self.member_logits, axes=1))
         if temperature is None:
             return ModelOutputs(self.logits)
         return ModelOutputs(

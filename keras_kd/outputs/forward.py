@@ -11,6 +11,9 @@ from keras_kd._keras_internals import mask_of, set_mask
 from keras_kd.outputs.layers import find_layer
 from keras_kd.outputs.recording import record
 
+# Smaller probabilities than float32 can hold count as its smallest number.
+SMALLEST = 1.2e-38
+
 
 class ModelOutputs(NamedTuple):
     """What a loss sees of one model.
@@ -155,11 +158,10 @@ def logits_of(predictions, head):
     predictions = _float32(predictions)
     if not head.gives_probabilities:
         return predictions
-    # Smaller ones than float32 can hold count as its smallest number.
-    smallest = 1.2e-38
-    logits = ops.log(ops.maximum(predictions, smallest))
-    if head.activation == "sigmoid":
-        logits = logits - ops.log(ops.maximum(1.0 - predictions, smallest))
+    logits = ops.log(ops.maximum(predictions, SMALLEST))
+    # Of a subclassed model it may not have been known that it has a single unit.
+    if head.activation == "sigmoid" or predictions.shape[-1] == 1:
+        logits = logits - ops.log(ops.maximum(1.0 - predictions, SMALLEST))
     return logits
 
 
@@ -179,6 +181,8 @@ def _logits(predictions, head, calls):
     """The logits behind one output, and its mask or None."""
     if head.layer is not None:
         logits = _float32(calls[(id(head.layer), head.attribute)][-1].argument)
+        if logits.shape[1:] != predictions.shape[1:]:
+            logits = ops.reshape(logits, ops.shape(predictions))
     else:
         logits = logits_of(predictions, head)
     mask = mask_of(predictions)

@@ -15,7 +15,18 @@ _WITH_ACTIVATION = (
     keras.layers.Conv1D,
     keras.layers.Conv2D,
     keras.layers.Conv3D,
+    keras.layers.Conv1DTranspose,
+    keras.layers.Conv2DTranspose,
+    keras.layers.Conv3DTranspose,
+    keras.layers.DepthwiseConv1D,
+    keras.layers.DepthwiseConv2D,
+    keras.layers.SeparableConv1D,
+    keras.layers.SeparableConv2D,
 )
+_RESHAPING = (keras.layers.Reshape, keras.layers.Flatten)
+_SAME = (keras.layers.Identity, keras.layers.ActivityRegularization)
+# What they give is what the layer inside them gives; how often it runs is theirs.
+_AROUND_ONE = (keras.layers.TimeDistributed, keras.layers.SpectralNormalization)
 
 
 @dataclass(frozen=True)
@@ -109,7 +120,7 @@ def find_heads(model, *, from_logits=None):
 
 def _decided(model, number, from_logits):
     """The head of one output, recognised or as the user said."""
-    recognised = _recognise(_last_layer(model, number))
+    recognised = _head(model, number)
     if from_logits is None:
         return recognised
     if recognised.activation != "unknown":
@@ -129,22 +140,43 @@ def _decided(model, number, from_logits):
     return Head("sigmoid" if one_unit else "softmax")
 
 
-def _last_layer(model, number):
-    """The layer that makes an output, inside nested models; None if unknown."""
-    if isinstance(model, keras.Sequential):
-        return _last_layer(model.layers[-1], number) if model.layers else None
+def _head(model, number):
+    """The head of one output, behind layers that change no number."""
     outputs = getattr(model, "outputs", None)
     if not outputs:
-        return None if isinstance(model, keras.Model) else model
-    last, _, index = origin(outputs[number])
-    return last if last is model else _last_layer(last, index)
+        layers = model.layers if isinstance(model, keras.Sequential) else []
+        if isinstance(model, keras.Model):
+            return _head(layers[-1], 0) if layers else Head("unknown")
+        return _recognise(model)
+    tensor, same_classes = outputs[number], True
+    last, _, index = origin(tensor)
+    while _changes_nothing(last) and origin(tensor).node.input_tensors:
+        (before,) = origin(tensor).node.input_tensors
+        # A softmax over other groups of numbers is none over these classes.
+        same_classes = same_classes and before.shape[-1] == tensor.shape[-1]
+        tensor = before
+        last, _, index = origin(tensor)
+    head = _recognise(last) if last is model else _head(last, index)
+    return head if same_classes or head.activation == "sigmoid" else Head("unknown")
+
+
+def _changes_nothing(layer):
+    """Whether a layer gives the numbers it is given, in whatever shape."""
+    is_activation = isinstance(layer, keras.layers.Activation)
+    if is_activation and layer.activation is keras.activations.linear:
+        return True
+    return isinstance(layer, (*_SAME, *_RESHAPING))
 
 
 def _recognise(layer):
     if isinstance(layer, keras.layers.Softmax) and layer.axis in (-1, [-1]):
         return Head("softmax", layer, "call")
+    if isinstance(layer, _AROUND_ONE):
+        return Head(_head(layer.layer, 0).activation)
     if not isinstance(layer, _WITH_ACTIVATION):
         return Head("unknown")
+    if isinstance(layer.activation, keras.layers.Layer):
+        return Head(_recognise(layer.activation).activation)
     names = {
         keras.activations.softmax: "softmax",
         keras.activations.sigmoid: "sigmoid",

@@ -11,6 +11,7 @@ from keras_kd._keras_internals import all_layers
 from keras_kd.outputs import (
     Head,
     ModelOutputs,
+    check_logits,
     check_weights,
     find_heads,
     find_layer,
@@ -110,6 +111,20 @@ class FrozenTeacher(Teacher):
     def layer_shapes(self, inputs):
         """See `Teacher`."""
         return layer_shapes(self.model, inputs, preprocessing=self._preprocessing)
+
+    def check_answer(self, where, examples):
+        """See `Teacher`."""
+        inputs = examples.inputs
+        if self._preprocessing is not None:
+            inputs = self._preprocessing(inputs)
+        check_logits(
+            where,
+            self.answer(examples).logits,
+            self._head,
+            "teacher",
+            model=self.model,
+            inputs=inputs,
+        )
 
     def check(self, where, student):
         """See `Teacher.check`: another model, the same input, finite weights."""
