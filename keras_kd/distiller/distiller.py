@@ -1,7 +1,5 @@
 """The Distiller: a Keras model whose `fit` trains a student from a teacher."""
 
-import weakref
-
 import keras
 import tensorflow as tf
 from keras import ops
@@ -13,8 +11,15 @@ from keras_kd.distiller.batch import batch_size, counted, share_here, unpack
 from keras_kd.distiller.distributed import OnSeveralWorkers, of_replica
 from keras_kd.distiller.hard_loss import check_from_logits, inferred_loss, is_inferred
 from keras_kd.distiller.logged import LogsWhatWasTold
+from keras_kd.distiller.look import LooksAtFirstBatch
 from keras_kd.distiller.objective import Objective
-from keras_kd.distiller.preflight import check_before_fit, require_teacher, unlabelled
+from keras_kd.distiller.preflight import (
+    WHERE,
+    check_batch,
+    check_models,
+    require_teacher,
+    unlabelled,
+)
 from keras_kd.distiller.saving import SavedWithoutTeacher
 from keras_kd.distiller.terms import as_losses
 from keras_kd.distiller.wiring import (
@@ -29,7 +34,13 @@ from keras_kd.outputs import find_heads, forward
 
 
 @keras.saving.register_keras_serializable(package="keras_kd")
-class Distiller(SavedWithoutTeacher, OnSeveralWorkers, LogsWhatWasTold, keras.Model):
+class Distiller(
+    SavedWithoutTeacher,
+    LooksAtFirstBatch,
+    OnSeveralWorkers,
+    LogsWhatWasTold,
+    keras.Model,
+):
     """Trains a student on hard labels and on what a trained teacher answers.
 
     The loss is α · hard + (1 - α) · Σ wᵢ · softᵢ, plus the student's regularisation
@@ -89,6 +100,8 @@ class Distiller(SavedWithoutTeacher, OnSeveralWorkers, LogsWhatWasTold, keras.Mo
         ['accuracy', 'loss', 'soft_target_loss', 'student_loss']
     """
 
+    where = WHERE
+
     def __init__(
         self,
         teacher,
@@ -131,7 +144,6 @@ class Distiller(SavedWithoutTeacher, OnSeveralWorkers, LogsWhatWasTold, keras.Mo
             *self.objective.teacher_trackers,
         ]
         self._teacher = None
-        self._checked_data = lambda: None
         if teacher is not None:
             self.attach_teacher(teacher)
 
@@ -164,7 +176,7 @@ class Distiller(SavedWithoutTeacher, OnSeveralWorkers, LogsWhatWasTold, keras.Mo
         self._check_fingerprint(teacher)
         self._teacher = teacher
         self.supports_jit = teacher.compilable
-        self._checked_data = lambda: None
+        self.forget_data()
         self.train_function = self.test_function = None
         if getattr(self.student, "inputs", None):
             self.build(self.student.input_shape)
@@ -197,7 +209,7 @@ class Distiller(SavedWithoutTeacher, OnSeveralWorkers, LogsWhatWasTold, keras.Mo
             ValueError: The `from_logits` of a loss or metric contradicts the student's
                 head.
         """
-        self._checked_data = lambda: None
+        self.forget_data()
         if loss is None:
             loss = inferred_loss(self.head, self.objective.losses)
         for read in (loss, kwargs.get("metrics"), kwargs.get("weighted_metrics")):
@@ -212,13 +224,12 @@ class Distiller(SavedWithoutTeacher, OnSeveralWorkers, LogsWhatWasTold, keras.Mo
         """
         require_compiled(self, "fit")
         require_teacher(self)
-        # A data set is looked at once: every look would start its pipeline anew.
-        if not isinstance(x, tf.data.Dataset) or self._checked_data() is not x:
-            with self.distribute_strategy.scope():
-                x = check_before_fit(self, x, y)
-        if isinstance(x, tf.data.Dataset):
-            self._checked_data = weakref.ref(x)
+        check_models(self)
         return super().fit(x, y, *args, **kwargs)
+
+    def check_batch(self, batch, y):
+        """Raises if data that begin with this batch cannot be used; see `fit`."""
+        check_batch(self, batch, y)
 
     def train_step(self, data):
         """One step on one batch: the teacher and the student run once each."""

@@ -1,7 +1,5 @@
 """Students that learn together, without a trained teacher."""
 
-import weakref
-
 import keras
 import tensorflow as tf
 from keras import ops
@@ -11,11 +9,14 @@ from keras_kd.data import as_examples
 from keras_kd.distiller.batch import batch_mean, unpack
 from keras_kd.distiller.distributed import OnSeveralWorkers, of_replica
 from keras_kd.distiller.hard_loss import HardLabelCrossEntropy, check_from_logits
+from keras_kd.distiller.look import LooksAtFirstBatch
 from keras_kd.distiller.mutual_checks import (
-    check_before_fit,
+    WHERE,
+    check_batch,
     check_metrics,
     check_students,
     check_weight,
+    check_weights_of,
     common_activation,
     unlabelled,
 )
@@ -26,7 +27,9 @@ from keras_kd.outputs import find_head, forward
 
 
 @keras.saving.register_keras_serializable(package="keras_kd")
-class MutualDistiller(SavedWithStudents, OnSeveralWorkers, keras.Model):
+class MutualDistiller(
+    SavedWithStudents, LooksAtFirstBatch, OnSeveralWorkers, keras.Model
+):
     """Trains several students at once, each on the labels and on the others' answers.
 
     The loss of student k is cross-entropy(y, p_k) + weight · mean over its peers l of
@@ -82,6 +85,8 @@ class MutualDistiller(SavedWithStudents, OnSeveralWorkers, keras.Model):
         ['loss', 'student_1_accuracy', 'student_1_loss', 'student_1_peer_loss']
     """
 
+    where = WHERE
+
     def __init__(
         self,
         students,
@@ -118,7 +123,6 @@ class MutualDistiller(SavedWithStudents, OnSeveralWorkers, keras.Model):
             [keras.metrics.Mean(f"{name}_{kind}") for name in self.output_names]
             for kind in ("loss", "peer_loss")
         )
-        self._checked_data = lambda: None
         self.built = all(student.built for student in students)
 
     @property
@@ -162,7 +166,7 @@ class MutualDistiller(SavedWithStudents, OnSeveralWorkers, keras.Model):
             ValueError: The loss's `from_logits` contradicts a student's head.
         """
         check_metrics(metrics, weighted_metrics)
-        self._checked_data = lambda: None
+        self.forget_data()
         if loss is None:
             loss = HardLabelCrossEntropy(self.activation)
         for head in self.heads:
@@ -182,13 +186,12 @@ class MutualDistiller(SavedWithStudents, OnSeveralWorkers, keras.Model):
             ValueError: Before the first step, for models or data that cannot be used.
         """
         require_compiled(self, "fit")
-        # A data set is looked at once: every look would start its pipeline anew.
-        if not isinstance(x, tf.data.Dataset) or self._checked_data() is not x:
-            with self.distribute_strategy.scope():
-                x = check_before_fit(self, x, y)
-        if isinstance(x, tf.data.Dataset):
-            self._checked_data = weakref.ref(x)
+        check_weights_of(self.students)
         return super().fit(x, y, *args, **kwargs)
+
+    def check_batch(self, batch, y):
+        """Raises if data that begin with this batch cannot be used; see `fit`."""
+        check_batch(self, batch, y)
 
     def train_step(self, data):
         """One step on one batch: every student runs once, and all are updated."""

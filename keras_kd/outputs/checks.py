@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from keras_kd._checks import invalid
+from keras_kd.outputs.tensors import inputs_of
 
 
 def check_weights(where, model, role):
@@ -100,7 +101,8 @@ def check_inputs(where, model, inputs):
         >>> check_inputs("here", model, np.ones((3, 4)))
     """
     wanted = [tuple(tensor.shape) for tensor in getattr(model, "inputs", None) or []]
-    given = [tuple(np.shape(leaf)) for leaf in keras.tree.flatten(inputs)]
+    own = keras.tree.flatten(inputs_of(model, inputs))
+    given = [tuple(np.shape(leaf)) for leaf in own]
     if len(wanted) != len(given):
         return
     for want, have in zip(wanted, given, strict=True):
