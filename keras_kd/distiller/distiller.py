@@ -8,13 +8,12 @@ from keras_kd._checks import check_fraction
 from keras_kd._keras_internals import compiled_loss, loss_tracker, require_compiled
 from keras_kd.data import as_examples
 from keras_kd.distiller.batch import batch_size, counted, share_here, unpack
-from keras_kd.distiller.distributed import OnSeveralWorkers, of_replica
+from keras_kd.distiller.distributed import of_replica
 from keras_kd.distiller.hard_loss import check_from_logits, inferred_loss, is_inferred
 from keras_kd.distiller.logged import LogsWhatWasTold
 from keras_kd.distiller.look import LooksAtFirstBatch
 from keras_kd.distiller.objective import Objective
 from keras_kd.distiller.preflight import (
-    WHERE,
     check_batch,
     check_models,
     require_teacher,
@@ -22,6 +21,7 @@ from keras_kd.distiller.preflight import (
 )
 from keras_kd.distiller.saving import SavedWithoutTeacher
 from keras_kd.distiller.terms import as_losses
+from keras_kd.distiller.views import warn_of_own_views
 from keras_kd.distiller.wiring import (
     as_teacher,
     check_student,
@@ -34,13 +34,7 @@ from keras_kd.outputs import find_heads, forward
 
 
 @keras.saving.register_keras_serializable(package="keras_kd")
-class Distiller(
-    SavedWithoutTeacher,
-    LooksAtFirstBatch,
-    OnSeveralWorkers,
-    LogsWhatWasTold,
-    keras.Model,
-):
+class Distiller(SavedWithoutTeacher, LooksAtFirstBatch, LogsWhatWasTold, keras.Model):
     """Trains a student on hard labels and on what a trained teacher answers.
 
     The loss is α · hard + (1 - α) · Σ wᵢ · softᵢ, plus the student's regularisation
@@ -100,7 +94,7 @@ class Distiller(
         ['accuracy', 'loss', 'soft_target_loss', 'student_loss']
     """
 
-    where = WHERE
+    check_batch = check_batch
 
     def __init__(
         self,
@@ -169,11 +163,11 @@ class Distiller(
             ValueError: It is not the teacher that the distiller was trained with, or it
                 does not fit the student.
         """
-        teacher = as_teacher(
-            teacher, teacher_preprocessing, self.from_logits, self.student
-        )
+        arguments = teacher_preprocessing, self.from_logits, self.student
+        teacher = as_teacher(teacher, *arguments)
         teacher.check("Distiller", self.student)
         self._check_fingerprint(teacher)
+        warn_of_own_views("Distiller", [self.student], teacher)
         self._teacher = teacher
         self.supports_jit = teacher.compilable
         self.forget_data()
@@ -223,13 +217,8 @@ class Distiller(
             ValueError: Before the first step, for models or data that cannot be used.
         """
         require_compiled(self, "fit")
-        require_teacher(self)
         check_models(self)
         return super().fit(x, y, *args, **kwargs)
-
-    def check_batch(self, batch, y):
-        """Raises if data that begin with this batch cannot be used; see `fit`."""
-        check_batch(self, batch, y)
 
     def train_step(self, data):
         """One step on one batch: the teacher and the student run once each."""

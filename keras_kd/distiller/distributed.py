@@ -30,6 +30,16 @@ class OnSeveralWorkers(BetweenKerasAndReplicas):
 
     # Of what has no teacher; see `SavedWithoutTeacher`.
     teacher_fingerprint = None
+    # Whether the first batch of the `fit` that runs is still to be looked at.
+    is_to_look = False
+
+    def look_at(self, batch):
+        """Looks at the batch that the first step is about to take.
+
+        Args:
+            batch: as a data set gives it, to one replica; None if it gave none.
+        """
+        raise NotImplementedError
 
     def fit(
         self,

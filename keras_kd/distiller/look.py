@@ -10,12 +10,13 @@ import tensorflow as tf
 
 from keras_kd._checks import invalid
 from keras_kd.distiller.batch import unpack
+from keras_kd.distiller.distributed import OnSeveralWorkers
 from keras_kd.outputs import as_tensors
 
 PEEKED_EXAMPLES = 8
 
 
-class LooksAtFirstBatch:
+class LooksAtFirstBatch(OnSeveralWorkers):
     """The part of a distiller that has models and data checked before training.
 
     A data set that is begun once more goes on otherwise: a seeded shuffle gives another
@@ -23,8 +24,6 @@ class LooksAtFirstBatch:
     trains; only of what lies in memory, or can be given back, it is taken before.
     """
 
-    # What `fit` is called in errors.
-    where = "fit"
     _look = None
     _looked_at = staticmethod(lambda: None)
 
@@ -46,7 +45,7 @@ class LooksAtFirstBatch:
         is_dataset = isinstance(x, tf.data.Dataset)
         if is_dataset and self._looked_at() is x:
             return super().fit(x, y, *args, **kwargs)
-        x, batch = first_batch(x, y, where=self.where)
+        x, batch = first_batch(x, y, where=self._where)
         if batch is not None:
             self._check(batch, y)
         else:
@@ -59,17 +58,17 @@ class LooksAtFirstBatch:
 
     @property
     def is_to_look(self):
-        """Whether the first batch of the `fit` that runs is still to be looked at."""
+        """See `OnSeveralWorkers`."""
         return self._look is not None
 
     def look_at(self, batch):
-        """Looks at the batch that the first step is about to take.
-
-        Args:
-            batch: as a data set gives it; None if it gave none.
-        """
+        """See `OnSeveralWorkers`."""
         look, self._look = self._look, None
-        look(parts(batch, self.where))
+        look(parts(batch, self._where))
+
+    @property
+    def _where(self):
+        return f"{type(self).__name__}.fit"
 
     def _check(self, batch, y, known=lambda: None):
         with self.distribute_strategy.scope():

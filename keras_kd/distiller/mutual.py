@@ -7,11 +7,10 @@ from keras import ops
 from keras_kd._keras_internals import compiled_loss, loss_tracker, require_compiled
 from keras_kd.data import as_examples
 from keras_kd.distiller.batch import batch_mean, unpack
-from keras_kd.distiller.distributed import OnSeveralWorkers, of_replica
+from keras_kd.distiller.distributed import of_replica
 from keras_kd.distiller.hard_loss import HardLabelCrossEntropy, check_from_logits
 from keras_kd.distiller.look import LooksAtFirstBatch
 from keras_kd.distiller.mutual_checks import (
-    WHERE,
     check_batch,
     check_metrics,
     check_students,
@@ -21,15 +20,14 @@ from keras_kd.distiller.mutual_checks import (
     unlabelled,
 )
 from keras_kd.distiller.saving import SavedWithStudents
+from keras_kd.distiller.views import warn_of_own_views
 from keras_kd.distiller.wiring import override_for
 from keras_kd.losses import MultiLabelDistillation, SoftTargetDistillation, schedules
 from keras_kd.outputs import find_head, forward
 
 
 @keras.saving.register_keras_serializable(package="keras_kd")
-class MutualDistiller(
-    SavedWithStudents, LooksAtFirstBatch, OnSeveralWorkers, keras.Model
-):
+class MutualDistiller(SavedWithStudents, LooksAtFirstBatch, keras.Model):
     """Trains several students at once, each on the labels and on the others' answers.
 
     The loss of student k is cross-entropy(y, p_k) + weight · mean over its peers l of
@@ -85,7 +83,7 @@ class MutualDistiller(
         ['loss', 'student_1_accuracy', 'student_1_loss', 'student_1_peer_loss']
     """
 
-    where = WHERE
+    check_batch = check_batch
 
     def __init__(
         self,
@@ -103,6 +101,7 @@ class MutualDistiller(
         kwargs.setdefault("dtype", _widest_policy(students))
         # The students cast their inputs themselves, each in its own way.
         super().__init__(name=name, autocast=False, **kwargs)
+        warn_of_own_views("MutualDistiller", students)
         self.students = list(students)
         self.weight = weight
         self.temperature = temperature
@@ -188,10 +187,6 @@ class MutualDistiller(
         require_compiled(self, "fit")
         check_weights_of(self.students)
         return super().fit(x, y, *args, **kwargs)
-
-    def check_batch(self, batch, y):
-        """Raises if data that begin with this batch cannot be used; see `fit`."""
-        check_batch(self, batch, y)
 
     def train_step(self, data):
         """One step on one batch: every student runs once, and all are updated."""

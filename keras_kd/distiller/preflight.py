@@ -41,11 +41,12 @@ def check_batch(distiller, batch, y):
 
 
 def check_models(distiller):
-    """Raises if the models cannot be used, whatever the data.
+    """Raises unless there are models that can be used, whatever the data.
 
     Args:
-        distiller: the `Distiller`, compiled, with a teacher.
+        distiller: the `Distiller`, compiled.
     """
+    require_teacher(distiller)
     check_weights(WHERE, distiller.student, "student")
     _check_compilation(distiller)
 
