@@ -109,9 +109,11 @@ class BetweenKerasAndReplicas:
         return compiled(step_function)
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        batch = self.batch_to_build_on(iterator)
-        if batch is not None:
-            iterator, data_batch = None, batch
+        # Else Keras builds nothing here, and reads nothing.
+        if self._distribute_strategy is not None:
+            batch = self.batch_to_build_on(iterator)
+            if batch is not None:
+                iterator, data_batch = None, batch
         super()._maybe_symbolic_build(iterator, data_batch)
 
     def _make_function(self, step_function):

@@ -13,7 +13,7 @@ from tests.programs import needs
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "keras_kd").rglob("*.py"))
-MOST_FILE_LINES = 300
+MOST_FILE_LINES = 400
 MOST_FUNCTION_LINES = 40
 # Put together here, so that this file does not name them itself.
 FORBIDDEN = [

@@ -1,7 +1,6 @@
 """The Distiller: a Keras model whose `fit` trains a student from a teacher."""
 
 import functools
-import weakref
 
 import keras
 import tensorflow as tf
@@ -12,14 +11,21 @@ from keras_kd._keras_internals import compiled_loss, loss_tracker, require_compi
 from keras_kd.data import as_examples
 from keras_kd.distiller.batch import batch_size, counted, share_here, unpack
 from keras_kd.distiller.defaults import ChoosesLosses
-from keras_kd.distiller.distributed import OnSeveralWorkers, of_replica
+from keras_kd.distiller.distributed import of_replica
 from keras_kd.distiller.hard_loss import check_from_logits, inferred_loss, is_inferred
 from keras_kd.distiller.logged import LogsWhatWasTold
+from keras_kd.distiller.look import LooksAtFirstBatch
 from keras_kd.distiller.metrics import fitted_metrics
 from keras_kd.distiller.objective import Objective
-from keras_kd.distiller.preflight import check_before_fit, require_teacher, unlabelled
+from keras_kd.distiller.preflight import (
+    check_batch,
+    check_models,
+    require_teacher,
+    unlabelled,
+)
 from keras_kd.distiller.saving import SavedWithoutTeacher
 from keras_kd.distiller.terms import as_losses
+from keras_kd.distiller.views import warn_of_own_views
 from keras_kd.distiller.wiring import (
     as_teacher,
     check_student,
@@ -35,7 +41,7 @@ from keras_kd.outputs import check_trainable, find_heads, forward
 class Distiller(
     ChoosesLosses,
     SavedWithoutTeacher,
-    OnSeveralWorkers,
+    LooksAtFirstBatch,
     LogsWhatWasTold,
     keras.Model,
 ):
@@ -100,6 +106,8 @@ class Distiller(
         ['accuracy', 'loss', 'soft_target_loss', 'student_loss']
     """
 
+    check_batch = check_batch
+
     def __init__(
         self,
         teacher,
@@ -145,7 +153,6 @@ class Distiller(
             *self.objective.teacher_trackers,
         ]
         self._teacher = None
-        self._checked_data = lambda: None
         if teacher is not None:
             self.attach_teacher(teacher)
 
@@ -171,14 +178,14 @@ class Distiller(
             ValueError: It is not the teacher that the distiller was trained with, or it
                 does not fit the student.
         """
-        teacher = as_teacher(
-            teacher, teacher_preprocessing, self.from_logits, self.student
-        )
+        arguments = teacher_preprocessing, self.from_logits, self.student
+        teacher = as_teacher(teacher, *arguments)
         teacher.check("Distiller", self.student)
         self._check_fingerprint(teacher)
+        warn_of_own_views("Distiller", [self.student], teacher)
         self._teacher = teacher
         self.supports_jit = teacher.compilable
-        self._checked_data = lambda: None
+        self.forget_data()
         self.train_function = self.test_function = None
         if getattr(self.student, "inputs", None):
             self.build(self.student.input_shape)
@@ -222,7 +229,7 @@ class Distiller(
             ValueError: A loss or metric reads the student's outputs as what they are
                 not; or no default distillation loss fits the loss.
         """
-        self._checked_data = lambda: None
+        self.forget_data()
         check_from_logits(loss, self.head)
         self._choose_losses(loss)
         if loss is None:
@@ -246,15 +253,9 @@ class Distiller(
             ValueError: Before the first step, for models or data that cannot be used.
         """
         require_compiled(self, "fit")
-        require_teacher(self)
         # Before it is built: TensorFlow never trains what is made while frozen.
         check_trainable("Distiller.fit", self.student)
-        # A data set is looked at once: every look would start its pipeline anew.
-        if not isinstance(x, tf.data.Dataset) or self._checked_data() is not x:
-            with self.distribute_strategy.scope():
-                x = check_before_fit(self, x, y)
-        if isinstance(x, tf.data.Dataset):
-            self._checked_data = weakref.ref(x)
+        check_models(self)
         return super().fit(x, y, *args, **kwargs)
 
     def train_step(self, data):

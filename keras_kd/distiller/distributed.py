@@ -30,6 +30,16 @@ class OnSeveralWorkers(BetweenKerasAndReplicas):
 
     # Of what has no teacher; see `SavedWithoutTeacher`.
     teacher_fingerprint = None
+    # Whether the first batch of the `fit` that runs is still to be looked at.
+    is_to_look = False
+
+    def look_at(self, batch):
+        """Looks at the batch that the first step is about to take.
+
+        Args:
+            batch: as a data set gives it, to one replica; None if it gave none.
+        """
+        raise NotImplementedError
 
     def fit(
         self,
@@ -59,13 +69,16 @@ class OnSeveralWorkers(BetweenKerasAndReplicas):
             raise
 
     def batch_to_build_on(self, iterator):
-        """What this worker has of the first batch, or None; called by Keras."""
-        if iterator is None or not spans_workers(self.distribute_strategy):
+        """What a replica here has of the first batch, or None; called by Keras."""
+        is_needed = self.is_to_look or spans_workers(self.distribute_strategy)
+        if iterator is None or not is_needed:
             return None
-        # Keras would take the mean of the batch over the workers.
-        local = self.distribute_strategy.experimental_local_results
+        # Keras reads it here anyway; of several workers it would take the mean, too.
         for _, _, batches in iterator:
-            return keras.tree.map_structure(lambda part: local(part)[0], next(batches))
+            batch = self._of_one_replica(next(batches, None))
+            if self.is_to_look:
+                self.look_at(batch)
+            return batch
         return None
 
     def compiled_function(self, step_function, compiled):
@@ -77,17 +90,39 @@ class OnSeveralWorkers(BetweenKerasAndReplicas):
         if spans_workers(strategy):
             step_function = _with_an_axis(step_function)
         function = compiled(step_function)
-        if strategy.num_replicas_in_sync == 1 and self.steps_per_execution > 1:
-            return function
+        in_tensorflow = (
+            strategy.num_replicas_in_sync == 1 and self.steps_per_execution > 1
+        )
 
         def taking_batches(iterator):
             # Of an iterator Keras would take them inside TensorFlow: on replicas its
             # loop of several steps fails; and where the number of batches is not known
             # it ends an epoch by a step without one, which counts in the optimizer.
-            first = next(iterator)
+            is_to_look = is_training and self.is_to_look
+            if in_tensorflow and not is_to_look:
+                return function(iterator)
+            first = next(iterator, None)
+            if is_to_look:
+                self.look_at(self._of_one_replica(first))
+            if first is None:
+                raise StopIteration
             return function(itertools.chain([first], iterator))
 
         return taking_batches
+
+    def _of_one_replica(self, batch):
+        """What one replica here has of a batch: the first that has examples."""
+        local = self.distribute_strategy.experimental_local_results
+        leaves = [local(leaf) for leaf in keras.tree.flatten(batch)]
+        sizes = [0 if part is None else part.shape[0] for part in leaves[0]] or [0]
+        place = next((n for n, size in enumerate(sizes) if size), 0)
+
+        def part(leaf):
+            # So Keras writes None where TensorFlow needs a value.
+            own = local(leaf)[place]
+            return None if isinstance(own, tf.experimental.Optional) else own
+
+        return keras.tree.map_structure(part, batch)
 
 
 class WorkersAgree(keras.callbacks.Callback):

@@ -1,7 +1,6 @@
 """Students that learn together, without a trained teacher."""
 
 import logging
-import weakref
 
 import keras
 import tensorflow as tf
@@ -11,24 +10,27 @@ from keras_kd._checks import invalid
 from keras_kd._keras_internals import compiled_loss, loss_tracker, require_compiled
 from keras_kd.data import as_examples
 from keras_kd.distiller.batch import batch_mean, unpack
-from keras_kd.distiller.distributed import OnSeveralWorkers, of_replica
+from keras_kd.distiller.distributed import of_replica
 from keras_kd.distiller.hard_loss import (
     HardLabelCrossEntropy,
     check_from_logits,
     name_of,
 )
+from keras_kd.distiller.look import LooksAtFirstBatch
 from keras_kd.distiller.metrics import fitted_metrics
 from keras_kd.distiller.mutual_checks import (
-    check_before_fit,
+    check_batch,
     check_metrics,
     check_students,
     check_weight,
+    check_weights_of,
     common_activation,
     read_together,
     unlabelled,
 )
 from keras_kd.distiller.readings import of_each_output, reading
 from keras_kd.distiller.saving import SavedWithStudents
+from keras_kd.distiller.views import warn_of_own_views
 from keras_kd.distiller.wiring import override_for
 from keras_kd.losses import (
     LogitRegressionDistillation,
@@ -42,7 +44,7 @@ _log = logging.getLogger("keras_kd")
 
 
 @keras.saving.register_keras_serializable(package="keras_kd")
-class MutualDistiller(SavedWithStudents, OnSeveralWorkers, keras.Model):
+class MutualDistiller(SavedWithStudents, LooksAtFirstBatch, keras.Model):
     """Trains several students at once, each on the labels and on the others' answers.
 
     The loss of student k is cross-entropy(y, p_k) + weight · mean over its peers l of
@@ -99,6 +101,8 @@ class MutualDistiller(SavedWithStudents, OnSeveralWorkers, keras.Model):
         ['loss', 'student_1_accuracy', 'student_1_loss', 'student_1_peer_loss']
     """
 
+    check_batch = check_batch
+
     def __init__(
         self,
         students,
@@ -115,6 +119,7 @@ class MutualDistiller(SavedWithStudents, OnSeveralWorkers, keras.Model):
         kwargs.setdefault("dtype", _widest_policy(students))
         # The students cast their inputs themselves, each in its own way.
         super().__init__(name=name, autocast=False, **kwargs)
+        warn_of_own_views("MutualDistiller", students)
         self.students = list(students)
         self.weight = weight
         self.temperature = temperature
@@ -130,7 +135,6 @@ class MutualDistiller(SavedWithStudents, OnSeveralWorkers, keras.Model):
             [keras.metrics.Mean(f"{name}_{kind}") for name in self.output_names]
             for kind in ("loss", "peer_loss")
         )
-        self._checked_data = lambda: None
         self.built = all(student.built for student in students)
 
     @property
@@ -179,7 +183,7 @@ class MutualDistiller(SavedWithStudents, OnSeveralWorkers, keras.Model):
             ValueError: The loss's `from_logits` contradicts a student's head.
         """
         check_metrics(metrics, weighted_metrics)
-        self._checked_data = lambda: None
+        self.forget_data()
         self._choose_peer_loss(loss)
         if loss is None:
             loss = HardLabelCrossEntropy(self.activation)
@@ -201,12 +205,7 @@ class MutualDistiller(SavedWithStudents, OnSeveralWorkers, keras.Model):
         """
         require_compiled(self, "fit")
         self._check_trainable("MutualDistiller.fit")
-        # A data set is looked at once: every look would start its pipeline anew.
-        if not isinstance(x, tf.data.Dataset) or self._checked_data() is not x:
-            with self.distribute_strategy.scope():
-                x = check_before_fit(self, x, y)
-        if isinstance(x, tf.data.Dataset):
-            self._checked_data = weakref.ref(x)
+        check_weights_of(self.students)
         return super().fit(x, y, *args, **kwargs)
 
     def train_step(self, data):

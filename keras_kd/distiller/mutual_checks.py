@@ -4,7 +4,8 @@ import keras
 
 from keras_kd._checks import check_positive, invalid, is_number
 from keras_kd.distiller.hard_loss import name_of
-from keras_kd.distiller.preflight import PEEKED_EXAMPLES, check_labels, first_batch
+from keras_kd.distiller.look import few
+from keras_kd.distiller.preflight import check_labels
 from keras_kd.outputs import check_inputs, check_logits, check_weights, forward
 
 WHERE = "MutualDistiller.fit"
@@ -107,40 +108,37 @@ def check_metrics(*lists):
             )
 
 
-def check_before_fit(distiller, x, y):
+def check_weights_of(students):
+    """Raises if a weight is NaN or infinite, naming the student."""
+    for student in students:
+        check_weights(WHERE, student, f'student "{student.name}"')
+
+
+def check_batch(distiller, batch, y):
     """Looks at the students, at the first batch, and at all labels in memory.
 
     Args:
         distiller: the `MutualDistiller`, compiled.
-        x: as for `fit`.
+        batch: the first `Batch`.
         y: as for `fit`.
-
-    Returns:
-        `x`, to be used instead of the one given (a generator that was looked at).
 
     Raises:
         ValueError: They cannot be used; the message says why and how to fix it.
     """
-    for student in distiller.students:
-        check_weights(WHERE, student, f'student "{student.name}"')
-    x, batch = first_batch(x, y, where=WHERE)
-    if batch is None:
-        return x
     if batch.labels is None:
         raise unlabelled()
-    few = keras.tree.map_structure(lambda leaf: leaf[:PEEKED_EXAMPLES], batch.inputs)
     shapes = []
     for student, head in zip(distiller.students, distiller.heads, strict=True):
         check_inputs(WHERE, student, batch.inputs)
-        logits = forward(student, few, head=head)[1].logits
-        check_logits(WHERE, logits, head, "student", model=student, inputs=few)
+        inputs = few(batch.inputs, student)
+        logits = forward(student, inputs, head=head)[1].logits
+        check_logits(WHERE, logits, head, "student", model=student, inputs=inputs)
         shapes.append((None, *logits.shape[1:]))
     check_students(distiller.students)  # again: some have weights only now
     _check_classes(WHERE, shapes)
     if distiller.infers_hard_loss:
         labels = batch.labels if y is None else y
         check_labels(labels, shapes[0], distiller.activation, where=WHERE)
-    return x
 
 
 def unlabelled():

@@ -1,63 +1,61 @@
 """What is checked on models and data before the first training step."""
 
-import itertools
 import math
-import types
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from keras_kd._checks import invalid
-from keras_kd.distiller.batch import part_of, unpack
+from keras_kd.distiller.batch import part_of
 from keras_kd.distiller.hard_loss import is_sparse
+from keras_kd.distiller.look import few
 from keras_kd.distiller.wiring import connect_to_data
 from keras_kd.outputs import check_inputs, check_logits, check_weights
 
 WHERE = "Distiller.fit"
-PEEKED_EXAMPLES = 8
 
 
-def check_before_fit(distiller, x, y):
+def check_batch(distiller, batch, y):
     """Looks at the models, at the first batch, and at all labels in memory.
 
     Args:
         distiller: the `Distiller`, compiled, with a teacher.
-        x: as for `fit`.
+        batch: the first `Batch`.
         y: as for `fit`.
-
-    Returns:
-        `x`, to be used instead of the one given (a generator that was looked at).
 
     Raises:
         ValueError: They cannot be used; the message says why and how to fix it.
     """
-    check_weights(WHERE, distiller.student, "student")
-    x, batch = first_batch(x, y)
-    if batch is None:
-        return x
     labels = batch.labels
     check_inputs(WHERE, distiller.student, batch.inputs)
-    few = keras.tree.map_structure(lambda leaf: leaf[:PEEKED_EXAMPLES], batch.examples)
     if labels is None and distiller.objective.needs_labels:
         raise unlabelled()
     _check_example_ids(distiller.objective, batch.example_ids)
-    teacher = distiller.teacher
-    _check_compilation(distiller)
-    teacher.check_answer(WHERE, few)
-    student = distiller.student_outputs(few.inputs)
+    examples = few(batch.examples, distiller.student)
+    distiller.teacher.check_answer(WHERE, examples)
+    student = distiller.student_outputs(examples.inputs)
     check_logits(
         WHERE,
         student.logits,
         distiller.head,
         "student",
         model=distiller.student,
-        inputs=few.inputs,
+        inputs=examples.inputs,
     )
-    connect_to_data(distiller, few.inputs)
+    connect_to_data(distiller, examples.inputs)
     if labels is not None and distiller.infers_hard_loss:
         _check_all_labels(distiller, labels if y is None else y, student)
-    return x
+
+
+def check_models(distiller):
+    """Raises unless there are models that can be used, whatever the data.
+
+    Args:
+        distiller: the `Distiller`, compiled.
+    """
+    require_teacher(distiller)
+    check_weights(WHERE, distiller.student, "student")
+    _check_compilation(distiller)
 
 
 def require_teacher(distiller):
@@ -79,37 +77,6 @@ def unlabelled():
         "data without labels",
         "Pass alpha=0 to learn from the teacher alone.",
     )
-
-
-def first_batch(x, y, *, where=WHERE):
-    """The first examples of what `fit` was given, without losing them.
-
-    Args:
-        x: arrays, `tf.data.Dataset`, `keras.utils.PyDataset` or generator.
-        y: arrays or None.
-        where: str, see `invalid`.
-
-    Returns:
-        `(x, batch)`: `x` to be used from now on (a generator is given back whole), and
-        a `Batch`; None for data of a kind not known here.
-
-    Raises:
-        ValueError: There is no data.
-    """
-    if isinstance(x, tf.data.Dataset):
-        return x, _parts(next(iter(x.take(1)), None), where)
-    if isinstance(x, keras.utils.PyDataset):
-        return x, _parts(x[0] if x.num_batches != 0 else None, where)
-    if isinstance(x, types.GeneratorType):
-        first = next(x, None)
-        batch = _parts(first, where)
-        return (item for item in itertools.chain([first], x)), batch
-    leaves = keras.tree.flatten(x)
-    if not leaves and x is not None:
-        return x, _parts(None, where)
-    if not leaves or not all(hasattr(leaf, "shape") for leaf in leaves):
-        return x, None
-    return x, _parts((x, y) if all(map(len, leaves)) else None, where)
 
 
 def check_labels(labels, logits_shape, activation, *, where=WHERE):
@@ -162,26 +129,13 @@ def _check_all_labels(distiller, labels, student):
         check_labels(own, student.of(name).logits.shape, loss.activation)
 
 
-def _parts(batch, where):
-    """The parts of a batch, which must not be empty."""
-    if batch is None:
-        raise invalid(where, "data", "an empty dataset", "Pass at least one example.")
-    batch = unpack(batch)
-    leaves = keras.tree.flatten((batch.inputs, batch.labels, batch.example_ids))
-    if any(leaf is not None and not np.ndim(leaf) for leaf in leaves):
-        raise invalid(
-            where, "batches", "single examples", "Call .batch(32) on the dataset."
-        )
-    return batch
-
-
 def _check_compilation(distiller):
     # Where Keras chose by itself it has left out XLA: see `attach_teacher`.
     asked = distiller.get_compile_config().get("jit_compile")
     if asked is True and not distiller.teacher.compilable:
         raise invalid(
             WHERE,
-            "jit_compile=False for a teacher that runs outside TensorFlow",
+            "jit_compile=False for a teacher that XLA cannot compile",
             f"jit_compile=True with {type(distiller.teacher).__name__}",
             "Call compile without jit_compile=True.",
         )

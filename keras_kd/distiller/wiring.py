@@ -10,6 +10,7 @@ from keras_kd.outputs import (
     find_heads,
     find_layer,
     forward,
+    input_structure,
     layer_shapes,
     output_shapes,
 )
@@ -90,11 +91,14 @@ def connect(distiller, input_shape):
         ValueError: A layer path does not exist, or the shapes do not fit a loss; the
             message then proposes layers that do.
     """
-    _connect(distiller, _symbolic_inputs(distiller.student, input_shape))
+    inputs = _symbolic_inputs(distiller.student, input_shape)
+    # Else the first batch connects them, which holds more than the student takes.
+    if not distiller.teacher.needs_more_than(inputs):
+        _connect(distiller, inputs)
 
 
 def connect_to_data(distiller, inputs):
-    """Like `connect`, for a student that says nothing of its inputs before `fit`.
+    """Like `connect`, where the student does not say all that a batch will hold.
 
     Args:
         distiller: a `Distiller` with its teacher. Losses that are built stay as they
@@ -172,8 +176,8 @@ def _with_layers(shapes, others):
 
 
 def _symbolic_inputs(student, input_shape):
-    if getattr(student, "inputs", None):
-        inputs = student.inputs[0] if _is_sequential(student) else student.input
+    inputs = input_structure(student)
+    if inputs is not None:
         return keras.tree.map_structure(
             lambda tensor: keras.KerasTensor(tensor.shape, tensor.dtype), inputs
         )
@@ -182,7 +186,3 @@ def _symbolic_inputs(student, input_shape):
         lambda shape: keras.KerasTensor((None, *shape[1:]), keras.config.floatx()),
         input_shape,
     )
-
-
-def _is_sequential(model):
-    return isinstance(model, keras.Sequential)

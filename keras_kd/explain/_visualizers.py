@@ -34,7 +34,7 @@ from tf_keras_vis.saliency import Saliency
 from tf_keras_vis.scorecam import Scorecam
 from tf_keras_vis.utils.scores import CategoricalScore
 
-from keras_kd.outputs import find_layer, forward
+from keras_kd.outputs import as_tensors, find_layer, forward
 from keras_kd.outputs.recording import record
 
 # Noisy copies of each image; the paper sees little change beyond 50.
@@ -97,7 +97,7 @@ class Explainable:
     def _run(self, images, unit=None):
         targets = [] if self._layer is None else [(self._layer, "call")]
         with record(targets) as calls:
-            prepared = self._preprocessing(images)
+            prepared = self._preprocessing(as_tensors(images))
             _, outputs = forward(self._model, prepared, head=self._head)
         logits = outputs.logits
         if unit is not None:

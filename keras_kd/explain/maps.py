@@ -8,7 +8,7 @@ import numpy as np
 from keras_kd._checks import check_choice, invalid
 from keras_kd.explain._spatial import spatial_layer
 from keras_kd.explain._visualizers import METHODS, Explainable
-from keras_kd.outputs import check_inputs, check_weights, find_head
+from keras_kd.outputs import as_tensors, check_inputs, check_weights, find_head
 
 _WHERE = "explain.maps"
 
@@ -170,7 +170,7 @@ def _checked_layer(role, model, image, preprocessing):
         fix = "Wrap it in a model of the images alone."
         raise invalid(_WHERE, f"one input of the {role}", f"{inputs} inputs", fix)
     check_weights(_WHERE, model, role)
-    image = image if preprocessing is None else preprocessing(image)
+    image = image if preprocessing is None else preprocessing(as_tensors(image))
     check_inputs(_WHERE, model, image)
     scores = model(image, training=False)
     shapes = [tuple(leaf.shape) for leaf in keras.tree.flatten(scores)]

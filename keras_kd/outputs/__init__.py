@@ -11,11 +11,13 @@ from keras_kd.outputs.forward import ModelOutputs, forward, logits_of
 from keras_kd.outputs.heads import Head, find_head, find_heads
 from keras_kd.outputs.layers import find_layer, layer_paths
 from keras_kd.outputs.shapes import layer_shapes, output_shapes
+from keras_kd.outputs.tensors import as_tensors, input_structure, inputs_of
 
 __all__ = [
     "EnsembleOutputs",
     "Head",
     "ModelOutputs",
+    "as_tensors",
     "check_inputs",
     "check_logits",
     "check_trainable",
@@ -24,6 +26,8 @@ __all__ = [
     "find_heads",
     "find_layer",
     "forward",
+    "input_structure",
+    "inputs_of",
     "layer_paths",
     "layer_shapes",
     "logits_of",

@@ -5,6 +5,7 @@ import numpy as np
 
 from keras_kd._checks import invalid
 from keras_kd.outputs.forward import SMALLEST, forward
+from keras_kd.outputs.tensors import inputs_of
 
 # Sets of random weights by which logits in [0, 1] are told from probabilities.
 _DRAWS = 4
@@ -203,7 +204,8 @@ def check_inputs(where, model, inputs):
         >>> check_inputs("here", model, np.ones((3, 4)))
     """
     wanted = [tuple(tensor.shape) for tensor in getattr(model, "inputs", None) or []]
-    given = [tuple(np.shape(leaf)) for leaf in keras.tree.flatten(inputs)]
+    own = keras.tree.flatten(inputs_of(model, inputs))
+    given = [tuple(np.shape(leaf)) for leaf in own]
     if len(wanted) != len(given):
         return
     for want, have in zip(wanted, given, strict=True):

@@ -10,6 +10,7 @@ from keras_kd._checks import invalid
 from keras_kd._keras_internals import mask_of, set_mask
 from keras_kd.outputs.layers import find_layer
 from keras_kd.outputs.recording import record
+from keras_kd.outputs.tensors import inputs_of
 
 # Smaller probabilities than float32 can hold count as its smallest number.
 SMALLEST = 1.2e-38
@@ -88,7 +89,8 @@ def forward(model, inputs, *, head, layers=(), training=False):
 
     Args:
         model: a Keras model.
-        inputs: what the model takes: tensor `(batch, ...)`, or a structure of them.
+        inputs: what the model takes: tensor `(batch, ...)`, or a structure of them; a
+            dict may hold more.
         head: the model's `Head`, from `find_head`; of a model with several outputs a
             structure of them, from `find_heads`, in which logits and mask are, too.
         layers: paths of the layers whose outputs are wanted.
@@ -113,6 +115,7 @@ def forward(model, inputs, *, head, layers=(), training=False):
         >>> tuple(outputs.features["a"].shape)
         (2, 3)
     """
+    inputs = inputs_of(model, inputs)
     if not model.built:
         # Keras builds such a model by running it, which is not to be recorded.
         model(inputs, training=False)

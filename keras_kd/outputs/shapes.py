@@ -6,6 +6,7 @@ from keras_kd._checks import InvalidInputError
 from keras_kd.outputs.forward import ModelOutputs
 from keras_kd.outputs.layers import layer_paths
 from keras_kd.outputs.recording import record
+from keras_kd.outputs.tensors import as_tensors, inputs_of
 
 
 def output_shapes(function, inputs):
@@ -56,7 +57,8 @@ def layer_shapes(model, inputs, *, preprocessing=None):
 
     def run(inputs):
         if preprocessing is not None:
-            inputs = preprocessing(inputs)
+            inputs = preprocessing(as_tensors(inputs))
+        inputs = inputs_of(model, inputs)
         if not model.built:
             # Keras builds such a model by running it, which is not to be recorded.
             model(inputs, training=False)

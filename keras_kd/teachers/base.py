@@ -3,7 +3,13 @@
 import abc
 
 from keras_kd._checks import invalid
-from keras_kd.outputs import Head, ModelOutputs, check_logits, output_shapes
+from keras_kd.outputs import (
+    Head,
+    ModelOutputs,
+    as_tensors,
+    check_logits,
+    output_shapes,
+)
 
 
 class Teacher(abc.ABC):
@@ -78,6 +84,17 @@ class Teacher(abc.ABC):
         """Whether the teacher knows what it needs of these `Examples`."""
         return True
 
+    def needs_more_than(self, inputs):
+        """Whether it asks for more of a batch than the student takes.
+
+        Args:
+            inputs: what the student takes, symbolic.
+
+        Returns:
+            A bool; where it is true, only a whole batch can be answered.
+        """
+        return False
+
     @property
     @abc.abstractmethod
     def head(self):
@@ -132,6 +149,33 @@ class Teacher(abc.ABC):
             teacher without layers.
         """
         return {}
+
+
+def prepared(preprocessing, inputs):
+    """A batch as a teacher's model takes it.
+
+    Args:
+        preprocessing: the user's function, which never sees the caller's own arrays; or
+            None.
+        inputs: a batch of what the student takes.
+    """
+    return inputs if preprocessing is None else preprocessing(as_tensors(inputs))
+
+
+def fails_on(preprocessing, inputs):
+    """Whether a user's function can do nothing with symbolic inputs of the student.
+
+    Args:
+        preprocessing: see `prepared`.
+        inputs: structure of `keras.KerasTensor`.
+    """
+    if preprocessing is None:
+        return False
+    try:
+        output_shapes(lambda x: ModelOutputs(preprocessing(x)), inputs)
+    except Exception:  # whatever it raises for want of a part; real data will tell
+        return True
+    return False
 
 
 def check_one_output(where, teacher):

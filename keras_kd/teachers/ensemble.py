@@ -183,6 +183,10 @@ class Ensemble(Teacher):
                 "loss on logits.",
             )
 
+    def needs_more_than(self, inputs):
+        """See `Teacher`: any member."""
+        return any(member.needs_more_than(inputs) for member in self.members)
+
     def check(self, where, student):
         """See `Teacher`: each member."""
         for number, member in enumerate(self.members, start=1):

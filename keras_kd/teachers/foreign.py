@@ -8,8 +8,13 @@ import tensorflow as tf
 from keras import ops
 
 from keras_kd._checks import invalid, is_number
-from keras_kd.outputs import Head, ModelOutputs, logits_of
-from keras_kd.teachers.base import Teacher, check_input_shapes
+from keras_kd.outputs import Head, ModelOutputs, as_tensors, logits_of
+from keras_kd.teachers.base import (
+    Teacher,
+    check_input_shapes,
+    fails_on,
+    prepared,
+)
 
 
 class ForeignTeacher(Teacher):
@@ -59,8 +64,7 @@ class ForeignTeacher(Teacher):
     def __call__(self, inputs, *, layers=()):
         """See `Teacher`."""
         self.check_layers(layers)
-        if self._preprocessing is not None:
-            inputs = self._preprocessing(inputs)
+        inputs = prepared(self._preprocessing, as_tensors(inputs))
         batch_size = keras.tree.flatten(inputs)[0].shape[0]
         predictions = ops.convert_to_tensor(self._predict(inputs))
         shape = predictions.shape
@@ -70,6 +74,10 @@ class ForeignTeacher(Teacher):
             predictions = tf.ensure_shape(predictions, (*known, self._num_classes))
         self._check_shape(tuple(predictions.shape), batch_size)
         return ModelOutputs(ops.stop_gradient(logits_of(predictions, self._head)))
+
+    def needs_more_than(self, inputs):
+        """See `Teacher`."""
+        return fails_on(self._preprocessing, inputs)
 
     @abc.abstractmethod
     def _predict(self, inputs):
@@ -108,7 +116,8 @@ class ForeignTeacher(Teacher):
         leaves = keras.tree.flatten(inputs)
 
         def run(*arrays):
-            packed = keras.tree.pack_sequence_as(inputs, arrays)
+            # Copies: others have the memory too, of the student's own batch here.
+            packed = keras.tree.pack_sequence_as(inputs, list(map(np.array, arrays)))
             answer = np.asarray(function(packed), "float32")
             self._check_shape(answer.shape, len(arrays[0]))
             return answer

@@ -16,9 +16,16 @@ from keras_kd.outputs import (
     find_heads,
     find_layer,
     forward,
+    input_structure,
     layer_shapes,
 )
-from keras_kd.teachers.base import Teacher, check_input_shapes, input_shapes
+from keras_kd.teachers.base import (
+    Teacher,
+    check_input_shapes,
+    fails_on,
+    input_shapes,
+    prepared,
+)
 
 _HOLDING_NAMES = ("name", "keras_history", "input_layers", "output_layers")
 
@@ -83,8 +90,7 @@ class FrozenTeacher(Teacher):
 
     def __call__(self, inputs, *, layers=()):
         """See `Teacher`."""
-        if self._preprocessing is not None:
-            inputs = self._preprocessing(inputs)
+        inputs = prepared(self._preprocessing, inputs)
         _, outputs = forward(self.model, inputs, head=self._head, layers=layers)
         # What counts is for the student's mask to say.
         constants = outputs.logits, outputs.features
@@ -107,6 +113,12 @@ class FrozenTeacher(Teacher):
         """See `Teacher`."""
         for path in paths:
             find_layer(self.model, path)
+
+    def needs_more_than(self, inputs):
+        """See `Teacher`: for its preprocessing, or by the names of its inputs."""
+        if self._preprocessing is not None:
+            return fails_on(self._preprocessing, inputs)
+        return bool(_more_names(self.model, inputs))
 
     def layer_shapes(self, inputs):
         """See `Teacher`."""
@@ -137,8 +149,17 @@ class FrozenTeacher(Teacher):
                 f'a student "{student.name}" that shares layers with its teacher',
                 "Copy them: keras.models.clone_model(student), then set_weights.",
             )
-        if self._preprocessing is None:
+        is_more = bool(_more_names(self.model, input_structure(student)))
+        if self._preprocessing is None and not is_more:
             check_input_shapes(where, input_shapes(self.model), student)
+
+
+def _more_names(model, inputs):
+    """The inputs that a model has by name beside all of `inputs`, a dict."""
+    own = input_structure(model)
+    if not isinstance(own, dict) or not isinstance(inputs, dict):
+        return set()
+    return own.keys() - inputs.keys() if own.keys() > inputs.keys() else set()
 
 
 def architecture(model):

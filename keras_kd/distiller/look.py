@@ -1,0 +1,157 @@
+"""A look at the first batch before the first step, which reads nothing twice."""
+
+import itertools
+import types
+import weakref
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_kd._checks import invalid
+from keras_kd.distiller.batch import unpack
+from keras_kd.distiller.distributed import OnSeveralWorkers
+from keras_kd.outputs import as_tensors
+
+PEEKED_EXAMPLES = 8
+
+
+class LooksAtFirstBatch(OnSeveralWorkers):
+    """The part of a distiller that has models and data checked before training.
+
+    A data set that is begun once more goes on otherwise: a seeded shuffle gives another
+    order, a generator has lost a batch. So the batch is taken from the iterator that
+    trains; only of what lies in memory, or can be given back, it is taken before.
+    """
+
+    _look = None
+    _looked_at = staticmethod(lambda: None)
+
+    def check_batch(self, batch, y):
+        """Raises if training on data that begin with this batch cannot be right.
+
+        Args:
+            batch: a `Batch`, of all data where they are arrays.
+            y: all labels, where `fit` was given them by themselves; or None.
+        """
+        raise NotImplementedError
+
+    def forget_data(self):
+        """Has the data looked at again that were looked at already."""
+        self._looked_at = lambda: None
+
+    def fit(self, x=None, y=None, *args, **kwargs):
+        """See `keras.Model.fit`; models and data are looked at before."""
+        is_dataset = isinstance(x, tf.data.Dataset)
+        if is_dataset and self._looked_at() is x:
+            return super().fit(x, y, *args, **kwargs)
+        x, batch = first_batch(x, y, where=self._where)
+        if batch is not None:
+            self._check(batch, y)
+        else:
+            known = weakref.ref(x) if is_dataset else lambda: None
+            self._look = lambda batch: self._check(batch, y, known)
+        try:
+            return super().fit(x, y, *args, **kwargs)
+        finally:
+            self._look = None
+
+    @property
+    def is_to_look(self):
+        """See `OnSeveralWorkers`."""
+        return self._look is not None
+
+    def look_at(self, batch):
+        """See `OnSeveralWorkers`."""
+        look, self._look = self._look, None
+        look(parts(batch, self._where))
+
+    @property
+    def _where(self):
+        return f"{type(self).__name__}.fit"
+
+    def _check(self, batch, y, known=lambda: None):
+        with self.distribute_strategy.scope():
+            self.check_batch(batch, y)
+        self._looked_at = known
+
+
+def first_batch(x, y, *, where):
+    """The first examples of what `fit` was given, where nothing is lost by that.
+
+    Args:
+        x: arrays, `tf.data.Dataset`, `keras.utils.PyDataset` or generator.
+        y: arrays or None.
+        where: str, see `invalid`.
+
+    Returns:
+        `(x, batch)`: `x` to be used from now on (a generator is given back whole), and
+        a `Batch`; None for what training alone may begin to read.
+
+    Raises:
+        ValueError: There is no data.
+    """
+    if isinstance(x, types.GeneratorType):
+        first = next(x, None)
+        batch = parts(first, where)
+        return (item for item in itertools.chain([first], x)), batch
+    if _is_empty(x):
+        return x, parts(None, where)
+    leaves = keras.tree.flatten(x)
+    if not leaves or not all(hasattr(leaf, "shape") for leaf in leaves):
+        return x, None
+    return x, parts((x, y), where)
+
+
+def parts(batch, where):
+    """The `Batch` of what a data set gave, which must not be empty.
+
+    Args:
+        batch: as a data set gives it; None if it gave none.
+        where: str, see `invalid`.
+
+    Raises:
+        ValueError: It is none, or not a batch.
+    """
+    if batch is None:
+        raise invalid(where, "data", "an empty dataset", "Pass at least one example.")
+    batch = unpack(batch)
+    leaves = keras.tree.flatten((batch.inputs, batch.labels, batch.example_ids))
+    if any(leaf is not None and not _rank(leaf) for leaf in leaves):
+        raise invalid(
+            where, "batches", "single examples", "Call .batch(32) on the dataset."
+        )
+    return batch
+
+
+def few(batch, model):
+    """The first examples of a batch, enough to see what a model makes of them.
+
+    Args:
+        batch: structure of arrays or tensors, such as `Examples`.
+        model: a Keras model; one built for batches of one size gets so many.
+
+    Returns:
+        The structure, of tensors: what a training step is given, too.
+    """
+    inputs = getattr(model, "inputs", None) or []
+    fixed = [tensor.shape[0] for tensor in inputs if tensor.shape[0] is not None]
+    number = fixed[0] if fixed else PEEKED_EXAMPLES
+
+    def first(leaf):
+        return leaf if isinstance(leaf, tf.SparseTensor) else leaf[:number]
+
+    return as_tensors(keras.tree.map_structure(first, batch))
+
+
+def _is_empty(x):
+    if isinstance(x, tf.data.Dataset):
+        return x.cardinality() == 0
+    if isinstance(x, keras.utils.PyDataset):
+        return x.num_batches == 0
+    leaves = keras.tree.flatten(x)
+    return not all(len(leaf) for leaf in leaves if hasattr(leaf, "__len__"))
+
+
+def _rank(leaf):
+    return len(leaf.shape) if hasattr(leaf, "shape") else np.ndim(leaf)
