@@ -6,7 +6,6 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from keras_kd._checks import check_fraction
 from keras_kd._keras_internals import compiled_loss, loss_tracker, require_compiled
 from keras_kd.data import as_examples
 from keras_kd.distiller.batch import batch_size, counted, share_here, unpack
@@ -16,6 +15,7 @@ from keras_kd.distiller.logged import LogsWhatWasTold
 from keras_kd.distiller.objective import Objective
 from keras_kd.distiller.preflight import check_before_fit, require_teacher, unlabelled
 from keras_kd.distiller.saving import SavedWithoutTeacher
+from keras_kd.distiller.settings import SettableNumbers
 from keras_kd.distiller.terms import as_losses
 from keras_kd.distiller.wiring import (
     as_teacher,
@@ -24,12 +24,13 @@ from keras_kd.distiller.wiring import (
     layers_of,
     override_for,
 )
-from keras_kd.losses import schedules
 from keras_kd.outputs import find_heads, forward
 
 
 @keras.saving.register_keras_serializable(package="keras_kd")
-class Distiller(SavedWithoutTeacher, OnSeveralWorkers, LogsWhatWasTold, keras.Model):
+class Distiller(
+    SettableNumbers, SavedWithoutTeacher, OnSeveralWorkers, LogsWhatWasTold, keras.Model
+):
     """Trains a student on hard labels and on what a trained teacher answers.
 
     The loss is α · hard + (1 - α) · Σ wᵢ · softᵢ, plus the student's regularisation
@@ -68,6 +69,10 @@ class Distiller(SavedWithoutTeacher, OnSeveralWorkers, LogsWhatWasTold, keras.Mo
 
     Attributes:
         student: the student model, ready to use or save after `fit`.
+        alpha: α; a number can be set at any time, by a callback in `on_epoch_begin`,
+            say: the next step reads it, and it is saved with the distiller.
+        distillation_loss_weights: list, of which each number can be set like alpha.
+        temperature: of the distillation losses that have one; to be set like alpha.
         objective: the losses, their weights and α, to be read.
         teacher: the `Teacher`, or None in a distiller that was just loaded.
 
@@ -105,7 +110,6 @@ class Distiller(SavedWithoutTeacher, OnSeveralWorkers, LogsWhatWasTold, keras.Mo
         **kwargs,
     ):
         check_student(student)
-        schedules.check_schedule("Distiller", "alpha", alpha, check_fraction)
         kwargs.setdefault("dtype", student.dtype_policy)
         # Teacher and student cast their inputs themselves, each in its own way.
         super().__init__(name=name, autocast=False, **kwargs)
@@ -134,6 +138,7 @@ class Distiller(SavedWithoutTeacher, OnSeveralWorkers, LogsWhatWasTold, keras.Mo
         self._checked_data = lambda: None
         if teacher is not None:
             self.attach_teacher(teacher)
+        self._is_made = True
 
     @property
     def teacher(self):
@@ -226,6 +231,7 @@ class Distiller(SavedWithoutTeacher, OnSeveralWorkers, LogsWhatWasTold, keras.Mo
         require_teacher(self)
         if batch.labels is None and self.objective.needs_labels:
             raise unlabelled()
+        self._learns_unlabelled = batch.labels is None
         teacher = self._ask_teacher(batch.examples, self.optimizer.iterations)
         with tf.GradientTape() as tape:
             predictions, student = self._run_student(batch.inputs, training=True)

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from keras_kd._checks import check_not_negative
 from keras_kd._keras_internals import compiled_loss, loss_tracker, require_compiled
 from keras_kd.data import as_examples
 from keras_kd.distiller.batch import batch_mean, unpack
@@ -15,18 +16,21 @@ from keras_kd.distiller.mutual_checks import (
     check_before_fit,
     check_metrics,
     check_students,
-    check_weight,
     common_activation,
     unlabelled,
 )
 from keras_kd.distiller.saving import SavedWithStudents
+from keras_kd.distiller.settings import NothingSetInVain
 from keras_kd.distiller.wiring import override_for
 from keras_kd.losses import MultiLabelDistillation, SoftTargetDistillation, schedules
+from keras_kd.losses.changing import Number
 from keras_kd.outputs import find_head, forward
 
 
 @keras.saving.register_keras_serializable(package="keras_kd")
-class MutualDistiller(SavedWithStudents, OnSeveralWorkers, keras.Model):
+class MutualDistiller(
+    NothingSetInVain, SavedWithStudents, OnSeveralWorkers, keras.Model
+):
     """Trains several students at once, each on the labels and on the others' answers.
 
     The loss of student k is cross-entropy(y, p_k) + weight · mean over its peers l of
@@ -53,6 +57,9 @@ class MutualDistiller(SavedWithStudents, OnSeveralWorkers, keras.Model):
 
     Attributes:
         students: the students, ready to use or save after `fit`.
+        weight: a number can be set at any time, by a callback too; the next step reads
+            it, and it is saved.
+        temperature: the same.
 
     Raises:
         ValueError: There are fewer than two students; they share layers, score other
@@ -93,14 +100,13 @@ class MutualDistiller(SavedWithStudents, OnSeveralWorkers, keras.Model):
         **kwargs,
     ):
         check_students(students)
-        schedules.check_schedule("MutualDistiller", "weight", weight, check_weight)
+        number = Number("MutualDistiller", "weight", weight, check_not_negative)
         schedules.check_schedule("MutualDistiller", "temperature", temperature)
         kwargs.setdefault("dtype", _widest_policy(students))
         # The students cast their inputs themselves, each in its own way.
         super().__init__(name=name, autocast=False, **kwargs)
         self.students = list(students)
-        self.weight = weight
-        self.temperature = temperature
+        self._weight = number
         self.from_logits = from_logits
         self.heads = [
             find_head(student, from_logits=override_for(student, students, from_logits))
@@ -112,6 +118,8 @@ class MutualDistiller(SavedWithStudents, OnSeveralWorkers, keras.Model):
             if self.activation == "sigmoid"
             else SoftTargetDistillation(temperature)
         )
+        number.hold()
+        self.peer_loss.hold_temperature()
         # Keras puts them before the names of the metrics of several outputs.
         self.output_names = [f"student_{n}" for n in range(1, len(students) + 1)]
         self._hard_trackers, self._peer_trackers = (
@@ -120,6 +128,30 @@ class MutualDistiller(SavedWithStudents, OnSeveralWorkers, keras.Model):
         )
         self._checked_data = lambda: None
         self.built = all(student.built for student in students)
+        self._is_made = True
+
+    @property
+    def weight(self):
+        """That of the peers: a number, which can be set; or a schedule."""
+        return self._weight.value
+
+    @weight.setter
+    def weight(self, value):
+        self._weight.set(value)
+
+    @property
+    def numbers(self):
+        """Dict of the `Number`s by the names under which they are saved."""
+        return {"weight": self._weight}
+
+    @property
+    def temperature(self):
+        """A number, which can be set; or a schedule."""
+        return self.peer_loss.temperature
+
+    @temperature.setter
+    def temperature(self, value):
+        self.peer_loss.temperature = value
 
     @property
     def infers_hard_loss(self):
@@ -259,7 +291,7 @@ class MutualDistiller(SavedWithStudents, OnSeveralWorkers, keras.Model):
             peers = outputs[:number] + outputs[number + 1 :]
             divergence = sum(peer_loss(peer, own) for peer in peers) / len(peers)
             peer = batch_mean(divergence, batch.sample_weight, own.mask)
-            total += hard + schedules.value_at(self.weight, step) * peer
+            total += hard + self._weight.at(step) * peer
             for tracker, value in (
                 (self._hard_trackers[number], hard),
                 (self._peer_trackers[number], peer),

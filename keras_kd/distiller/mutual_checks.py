@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_kd._checks import check_positive, invalid, is_number
+from keras_kd._checks import invalid
 from keras_kd.distiller.preflight import PEEKED_EXAMPLES, check_labels, first_batch
 from keras_kd.outputs import check_inputs, check_logits, check_weights, forward
 
@@ -63,12 +63,6 @@ def common_activation(heads, students):
     shapes = [m.output_shape for m in students if getattr(m, "outputs", None)]
     is_one_unit = any(shape[-1] == 1 for shape in shapes)
     return "sigmoid" if "sigmoid" in kinds or is_one_unit else "softmax"
-
-
-def check_weight(where, name, value):
-    """Raises unless `value` is a number of at least 0."""
-    if not is_number(value) or value != 0:
-        check_positive(where, name, value)
 
 
 def check_metrics(*lists):

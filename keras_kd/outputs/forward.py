@@ -28,6 +28,11 @@ class ModelOutputs(NamedTuple):
     positions: Any = ()
 
     @property
+    def is_of_one_temperature(self):
+        """Whether the logits hold at a single temperature; not those of one model."""
+        return False
+
+    @property
     def mask(self):
         """`positions`; None for all."""
         # In the tuple None would be one more value for whoever maps or watches it.
