@@ -267,7 +267,7 @@ def test_other_settings_of_a_loss_cannot_be_set_once_training_began(
     distiller = keras_kd.Distiller(teacher, student, loss)
     distiller.compile("sgd")
     distiller.train_on_batch(arrays[0][:8], arrays[1][:8])
-    with pytest.raises(ValueError, match="`beta` to stay .* Make a new loss with it"):
+    with pytest.raises(ValueError, match=r"`beta` to stay .* Make a new loss with it"):
         loss.beta = 4.0
     assert loss.beta == 2.0
 
@@ -288,5 +288,7 @@ def test_the_temperature_of_stored_means_stays(
     distiller = keras_kd.Distiller(soft, student, temperature=2.0)
     distiller.compile("sgd")
     distiller.fit(soft.attach(data), verbose=0)
-    with pytest.raises(ValueError, match="`temperature` to stay 2.0.*label once more"):
+    with pytest.raises(
+        ValueError, match=r"`temperature` to stay 2\.0.*label once more"
+    ):
         distiller.temperature = 4.0
