@@ -135,6 +135,12 @@ def check_positive(where, name, value):
         )
 
 
+def check_not_negative(where, name, value):
+    """Raises unless `value` is a finite number of at least 0."""
+    if not is_number(value) or value != 0:
+        check_positive(where, name, value)
+
+
 def check_choice(where, name, value, choices):
     """Raises unless `value` is one of `choices`, naming the near matches."""
     if value not in choices:

@@ -10,7 +10,7 @@ from keras_kd._checks import invalid
 from keras_kd._files import written_whole
 from keras_kd.benchmark.measurement import DeviceError
 from keras_kd.export.metadata import read_description
-from keras_kd.outputs.litert import open_interpreter, quantise
+from keras_kd.outputs.litert import invoke_anew, open_interpreter, quantise
 
 MAGIC = b"KDGOLD01"
 _HEADER = struct.Struct("<8s4I")
@@ -49,7 +49,7 @@ def write_golden(path, tflite_path, examples):
     outputs = []
     for one in inputs:
         interpreter.set_tensor(input_["index"], one[None])
-        interpreter.invoke()
+        invoke_anew(interpreter)
         outputs.append(interpreter.get_tensor(output["index"])[0])
     outputs = np.stack(outputs)
     header = _HEADER.pack(MAGIC, len(inputs), inputs[0].nbytes, outputs[0].nbytes, 0)

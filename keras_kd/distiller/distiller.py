@@ -6,7 +6,6 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from keras_kd._checks import check_fraction
 from keras_kd._keras_internals import compiled_loss, loss_tracker, require_compiled
 from keras_kd.data import as_examples
 from keras_kd.distiller.batch import batch_size, counted, share_here, unpack
@@ -24,6 +23,7 @@ from keras_kd.distiller.preflight import (
     unlabelled,
 )
 from keras_kd.distiller.saving import SavedWithoutTeacher
+from keras_kd.distiller.settings import SettableNumbers
 from keras_kd.distiller.terms import as_losses
 from keras_kd.distiller.views import warn_of_own_views
 from keras_kd.distiller.wiring import (
@@ -33,12 +33,12 @@ from keras_kd.distiller.wiring import (
     layers_of,
     override_for,
 )
-from keras_kd.losses import schedules
 from keras_kd.outputs import check_trainable, find_heads, forward
 
 
 @keras.saving.register_keras_serializable(package="keras_kd")
 class Distiller(
+    SettableNumbers,
     ChoosesLosses,
     SavedWithoutTeacher,
     LooksAtFirstBatch,
@@ -85,6 +85,10 @@ class Distiller(
 
     Attributes:
         student: the student model, ready to use or save after `fit`.
+        alpha: α; a number can be set at any time, by a callback in `on_epoch_begin`,
+            say: the next step reads it, and it is saved with the distiller.
+        distillation_loss_weights: list, of which each number can be set like alpha.
+        temperature: of the distillation losses that have one; to be set like alpha.
         objective: the losses, their weights and α, to be read.
         teacher: the `Teacher`, or None in a distiller that was just loaded.
 
@@ -124,7 +128,6 @@ class Distiller(
         **kwargs,
     ):
         check_student(student)
-        schedules.check_schedule("Distiller", "alpha", alpha, check_fraction)
         kwargs.setdefault("dtype", student.dtype_policy)
         # Teacher and student cast their inputs themselves, each in its own way.
         super().__init__(name=name, autocast=False, **kwargs)
@@ -155,6 +158,7 @@ class Distiller(
         self._teacher = None
         if teacher is not None:
             self.attach_teacher(teacher)
+        self._is_made = True
 
     @property
     def teacher(self):
@@ -264,6 +268,7 @@ class Distiller(
         require_teacher(self)
         if batch.labels is None and self.objective.needs_labels:
             raise unlabelled()
+        self._learns_unlabelled = batch.labels is None
         teacher = self._ask_teacher(batch.examples, self.optimizer.iterations)
         with tf.GradientTape() as tape:
             predictions, student = self._run_student(batch.inputs, training=True)

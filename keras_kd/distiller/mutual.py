@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from keras_kd._checks import invalid
+from keras_kd._checks import check_not_negative, invalid
 from keras_kd._keras_internals import compiled_loss, loss_tracker, require_compiled
 from keras_kd.data import as_examples
 from keras_kd.distiller.batch import batch_mean, unpack
@@ -22,7 +22,6 @@ from keras_kd.distiller.mutual_checks import (
     check_batch,
     check_metrics,
     check_students,
-    check_weight,
     check_weights_of,
     common_activation,
     read_together,
@@ -30,6 +29,7 @@ from keras_kd.distiller.mutual_checks import (
 )
 from keras_kd.distiller.readings import of_each_output, reading
 from keras_kd.distiller.saving import SavedWithStudents
+from keras_kd.distiller.settings import NothingSetInVain
 from keras_kd.distiller.views import warn_of_own_views
 from keras_kd.distiller.wiring import override_for
 from keras_kd.losses import (
@@ -38,13 +38,16 @@ from keras_kd.losses import (
     SoftTargetDistillation,
     schedules,
 )
+from keras_kd.losses.changing import Number
 from keras_kd.outputs import check_trainable, find_head, forward
 
 _log = logging.getLogger("keras_kd")
 
 
 @keras.saving.register_keras_serializable(package="keras_kd")
-class MutualDistiller(SavedWithStudents, LooksAtFirstBatch, keras.Model):
+class MutualDistiller(
+    NothingSetInVain, SavedWithStudents, LooksAtFirstBatch, keras.Model
+):
     """Trains several students at once, each on the labels and on the others' answers.
 
     The loss of student k is cross-entropy(y, p_k) + weight · mean over its peers l of
@@ -72,6 +75,9 @@ class MutualDistiller(SavedWithStudents, LooksAtFirstBatch, keras.Model):
 
     Attributes:
         students: the students, ready to use or save after `fit`.
+        weight: a number can be set at any time, by a callback too; the next step reads
+            it, and it is saved.
+        temperature: the same.
 
     Raises:
         ValueError: There are fewer than two students; they share layers, score other
@@ -114,20 +120,21 @@ class MutualDistiller(SavedWithStudents, LooksAtFirstBatch, keras.Model):
         **kwargs,
     ):
         check_students(students)
-        schedules.check_schedule("MutualDistiller", "weight", weight, check_weight)
+        number = Number("MutualDistiller", "weight", weight, check_not_negative)
         schedules.check_schedule("MutualDistiller", "temperature", temperature)
         kwargs.setdefault("dtype", _widest_policy(students))
         # The students cast their inputs themselves, each in its own way.
         super().__init__(name=name, autocast=False, **kwargs)
         warn_of_own_views("MutualDistiller", students)
         self.students = list(students)
-        self.weight = weight
-        self.temperature = temperature
+        self._weight = number
         self.from_logits = from_logits
         self.heads = [
             find_head(student, from_logits=override_for(student, students, from_logits))
             for student in students
         ]
+        number.hold()
+        self._first_temperature = temperature
         self._choose_peer_loss(None)
         # Keras puts them before the names of the metrics of several outputs.
         self.output_names = [f"student_{n}" for n in range(1, len(students) + 1)]
@@ -136,6 +143,39 @@ class MutualDistiller(SavedWithStudents, LooksAtFirstBatch, keras.Model):
             for kind in ("loss", "peer_loss")
         )
         self.built = all(student.built for student in students)
+        self._is_made = True
+
+    @property
+    def weight(self):
+        """That of the peers: a number, which can be set; or a schedule."""
+        return self._weight.value
+
+    @weight.setter
+    def weight(self, value):
+        self._weight.set(value)
+
+    @property
+    def numbers(self):
+        """Dict of the `Number`s by the names under which they are saved."""
+        return {"weight": self._weight}
+
+    @property
+    def temperature(self):
+        """A number, which can be set; or a schedule."""
+        loss = vars(self).get("peer_loss")
+        has_none = loss is None or loss.temperature is None
+        return self._first_temperature if has_none else loss.temperature
+
+    @temperature.setter
+    def temperature(self, value):
+        if self.peer_loss.temperature is None:
+            raise invalid(
+                "MutualDistiller",
+                f"no `temperature` for {self.peer_loss.name}, which is about values",
+                repr(value),
+                "Leave it as it is.",
+            )
+        self.peer_loss.temperature = value
 
     @property
     def infers_hard_loss(self):
@@ -265,12 +305,11 @@ class MutualDistiller(SavedWithStudents, LooksAtFirstBatch, keras.Model):
 
     def _choose_peer_loss(self, loss):
         """Chooses how the students' outputs are read, and compared."""
-        self.activation = common_activation(self.heads, self.students)
+        activation = common_activation(self.heads, self.students)
         if loss is not None:
-            self.activation = read_together(
-                [reading(loss, head) for head in self.heads], self.activation, loss
-            )
-        if self.activation == "linear" and self.temperature != 1.0:
+            readings = [reading(loss, head) for head in self.heads]
+            activation = read_together(readings, activation, loss)
+        if activation == "linear" and self.temperature != 1.0:
             raise invalid(
                 "MutualDistiller.compile",
                 f"temperature=1.0, as {name_of(loss)} is about values, which have none",
@@ -282,11 +321,14 @@ class MutualDistiller(SavedWithStudents, LooksAtFirstBatch, keras.Model):
             "linear": LogitRegressionDistillation,
             "sigmoid": MultiLabelDistillation,
             "softmax": SoftTargetDistillation,
-        }[self.activation]
-        settings = () if self.activation == "linear" else (self.temperature,)
+        }[activation]
+        if isinstance(vars(self).get("peer_loss"), chosen):
+            return
+        settings = () if activation == "linear" else (self.temperature,)
         # Not by setattr: Keras takes no other layer once the students are built, and
         # this one has no weights.
-        vars(self)["peer_loss"] = chosen(*settings)
+        vars(self).update(activation=activation, peer_loss=chosen(*settings))
+        self.peer_loss.hold_temperature()
         _log.info("MutualDistiller: the peer loss is %s", self.peer_loss.name)
 
     def _run(self, inputs, *, training):
@@ -316,7 +358,7 @@ class MutualDistiller(SavedWithStudents, LooksAtFirstBatch, keras.Model):
             peers = outputs[:number] + outputs[number + 1 :]
             divergence = sum(peer_loss(peer, own) for peer in peers) / len(peers)
             peer = batch_mean(divergence, batch.sample_weight, own.mask)
-            total += hard + schedules.value_at(self.weight, step) * peer
+            total += hard + self._weight.at(step) * peer
             for tracker, value in (
                 (self._hard_trackers[number], hard),
                 (self._peer_trackers[number], peer),

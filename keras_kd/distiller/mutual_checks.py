@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_kd._checks import check_positive, invalid, is_number
+from keras_kd._checks import invalid
 from keras_kd.distiller.hard_loss import name_of
 from keras_kd.distiller.look import few
 from keras_kd.distiller.preflight import check_labels
@@ -88,12 +88,6 @@ def read_together(readings, activation, loss):
     if "softmax" in readings or None in readings:
         return activation
     return readings[0]
-
-
-def check_weight(where, name, value):
-    """Raises unless `value` is a number of at least 0."""
-    if not is_number(value) or value != 0:
-        check_positive(where, name, value)
 
 
 def check_metrics(*lists):

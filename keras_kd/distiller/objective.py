@@ -3,9 +3,11 @@
 import keras
 from keras import ops
 
+from keras_kd._checks import check_fraction, check_not_negative, invalid
 from keras_kd.distiller.batch import agreement, batch_mean, batch_size, part_of
 from keras_kd.distiller.terms import metric_names
 from keras_kd.losses import MultiLabelDistillation, schedules
+from keras_kd.losses.changing import Number
 from keras_kd.outputs import EnsembleOutputs
 
 
@@ -27,7 +29,8 @@ class Objective:
     """
 
     def __init__(self, losses, weights, alpha, teacher_agreement):
-        self.alpha = alpha
+        self._alpha = Number("Distiller", "alpha", alpha, check_fraction)
+        self._alpha.hold()
         self.teacher_agreement = teacher_agreement
         self.student_tracker = keras.metrics.Mean("student_loss")
         self.replace_losses(losses, weights)
@@ -37,9 +40,48 @@ class Objective:
     def replace_losses(self, losses, weights):
         """Takes other losses, each logged by its own name."""
         self.losses = losses
-        self.weights = weights
+        name = "distillation_loss_weights"
+        self._weights = [
+            Number("Distiller", name, weight, check_not_negative) for weight in weights
+        ]
+        for weight in self._weights:
+            weight.hold()
+        for loss in losses:
+            loss.hold_temperature()
         names = metric_names(losses) + ["teacher_agreement"] * self.teacher_agreement
         self.teacher_trackers = [keras.metrics.Mean(name) for name in names]
+
+    @property
+    def numbers(self):
+        """Dict of the `Number`s by the names under which they are saved."""
+        weights = {f"weight_{n}": each for n, each in enumerate(self._weights)}
+        return {"alpha": self._alpha, **weights}
+
+    @property
+    def alpha(self):
+        """The weight of the hard labels: a number, which can be set; or a schedule."""
+        return self._alpha.value
+
+    @alpha.setter
+    def alpha(self, value):
+        self._alpha.set(value)
+
+    @property
+    def weights(self):
+        """The weights of the losses, a list; each of its entries can be set."""
+        return _Weights(self._weights)
+
+    @weights.setter
+    def weights(self, values):
+        if not isinstance(values, (list, tuple)) or len(values) != len(self.losses):
+            raise invalid(
+                "Distiller",
+                f"`distillation_loss_weights` as a list of {len(self.losses)}",
+                repr(values),
+                "Give a number for each of the distillation losses.",
+            )
+        for number, value in zip(self._weights, values, strict=True):
+            number.set(value)
 
     @property
     def needs_labels(self):
@@ -72,14 +114,14 @@ class Objective:
         Returns:
             A float32 scalar.
         """
-        alpha = 1.0 if teacher is None else schedules.value_at(self.alpha, step)
+        alpha = 1.0 if teacher is None else self._alpha.at(step)
         total = ops.cast(sum(ops.sum(loss) for loss in regularisation), "float32")
         logged = []
         if hard is not None:
             total += alpha * hard
             logged.append((self.student_tracker, hard))
         if teacher is not None:
-            terms = zip(self.losses, self.weights, self.teacher_trackers, strict=False)
+            terms = zip(self.losses, self._weights, self.teacher_trackers, strict=False)
             for loss, weight, tracker in terms:
                 if loss.needs_example_ids and not training:
                     continue
@@ -97,7 +139,7 @@ class Objective:
                     part_of(student.mask, loss.output),
                     where=type(loss).__name__,
                 )
-                total += (1.0 - alpha) * schedules.value_at(weight, step) * value
+                total += (1.0 - alpha) * weight.at(step) * value
                 logged.append((tracker, value))
             if self.teacher_agreement:
                 same = agreement(self._as_decided_by(teacher), student, self.readings)
@@ -123,7 +165,21 @@ class Objective:
         if loss.temperature is None and of_values:
             return teacher.at_temperature(None, "linear")
         many = isinstance(loss, MultiLabelDistillation)
-        return teacher.at_temperature(
-            schedules.value_at(loss.temperature, loss.iterations),
-            "sigmoid" if many else "softmax",
-        )
+        temperature = loss.temperature_now
+        if teacher.is_of_one_temperature:
+            why = "The soft targets were stored at it: label once more."
+            loss.keep_temperature(why)
+            temperature = loss.temperature
+        return teacher.at_temperature(temperature, "sigmoid" if many else "softmax")
+
+
+class _Weights(list):
+    """Weights as a list; to set an entry is to set it for the steps to come."""
+
+    def __init__(self, numbers):
+        super().__init__(number.value for number in numbers)
+        self._numbers = numbers
+
+    def __setitem__(self, place, value):
+        self._numbers[place].set(value)
+        super().__setitem__(place, value)

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_kd._checks import check_positive, invalid, is_number
+from keras_kd._checks import check_not_negative, invalid
 from keras_kd.distiller.defaults import default_losses
 from keras_kd.losses import (
     DistillationLoss,
@@ -52,7 +52,7 @@ def as_losses(losses, weights, *, temperature, student, heads, hard_loss=None):
         )
     for weight in weights:
         schedules.check_schedule(
-            "Distiller", "distillation_loss_weights", weight, _check_not_negative
+            "Distiller", "distillation_loss_weights", weight, check_not_negative
         )
     return losses, weights
 
@@ -133,8 +133,3 @@ def _as_loss(loss):
         repr(loss),
         "Use SoftTargetDistillation(), or derive from DistillationLoss.",
     )
-
-
-def _check_not_negative(where, name, value):
-    if not is_number(value) or value < 0:
-        check_positive(where, name, value)

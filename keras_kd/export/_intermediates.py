@@ -26,6 +26,7 @@ def main(path, indexes):
     with contextlib.suppress(EOFError):
         while True:
             interpreter.set_tensor(given, pickle.load(sys.stdin.buffer))
+            interpreter.reset_all_variables()
             interpreter.invoke()
             tensors = [interpreter.get_tensor(int(i)) for i in indexes.split(",")]
             pickle.dump(tensors, sys.stdout.buffer)

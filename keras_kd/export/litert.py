@@ -3,7 +3,7 @@
 import numpy as np
 
 from keras_kd._checks import invalid
-from keras_kd.outputs.litert import dequantise, open_interpreter, quantise
+from keras_kd.outputs.litert import dequantise, invoke_anew, open_interpreter, quantise
 
 
 class LiteRtModel:
@@ -57,6 +57,6 @@ class LiteRtModel:
         self.interpreter.set_tensor(
             self.input["index"], quantise(example, self.input)[None]
         )
-        self.interpreter.invoke()
+        invoke_anew(self.interpreter)
         raw = self.interpreter.get_tensor(self.output["index"])[0]
         return dequantise(raw, self.output)

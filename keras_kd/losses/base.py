@@ -1,15 +1,17 @@
 """The base of every distillation loss."""
 
 import abc
+import inspect
 import re
 
 import keras
 
 from keras_kd._checks import invalid
+from keras_kd.losses.changing import Temperature, number_of
 from keras_kd.outputs import ModelOutputs
 
-# Under this name the state of a loss's draws is stored beside its weights.
-_SEED = "seed"
+# Under these names more of a loss's state is stored beside its weights.
+_SEED, _TEMPERATURE = "seed", "temperature"
 
 
 class DistillationLoss(keras.layers.Layer, abc.ABC):
@@ -39,7 +41,11 @@ class DistillationLoss(keras.layers.Layer, abc.ABC):
             decision at each pixel or token; `call` then returns `(batch, ...)`.
         temperature: number, schedule or scalar tensor at which `call` softens the
             teacher's logits, None if it takes them as they are. An ensemble is averaged
-            at this temperature: see `keras_kd.teachers.Ensemble`.
+            at this temperature: see `keras_kd.teachers.Ensemble`. A number may be set
+            at any time, by a callback too: the next step reads it, it is saved with
+            the distiller. Inside `call` it is the number of the step. Other settings
+            cannot be set once training began.
+        temperature_changes: bool, whether `temperature` may be set during training.
         seed_generator: `keras.random.SeedGenerator` of a loss that draws at random, or
             None. Its state is saved with the weights.
 
@@ -56,8 +62,11 @@ class DistillationLoss(keras.layers.Layer, abc.ABC):
     needs_example_ids = False
     output = None
     takes_positions = False
-    temperature = None
+    temperature = Temperature()
+    temperature_changes = True
     seed_generator = None
+    calls_now = 0
+    trains = False
 
     def __init__(self, *, teacher_layers=(), student_layers=(), name=None, **kwargs):
         kwargs.setdefault("dtype", "float32")
@@ -87,9 +96,49 @@ class DistillationLoss(keras.layers.Layer, abc.ABC):
         if not self.built:
             self.build(_shapes(teacher), _shapes(student))
         wanted = {"example_ids": example_ids} if self.needs_example_ids else {}
-        return super().__call__(
-            teacher, student, labels=labels, training=training, **wanted
-        )
+        # A count, as replicas take turns; not by setattr, see `at_step`.
+        vars(self)["calls_now"] = self.calls_now + 1
+        try:
+            return super().__call__(
+                teacher, student, labels=labels, training=training, **wanted
+            )
+        finally:
+            vars(self)["calls_now"] = self.calls_now - 1
+
+    def __setattr__(self, name, value):
+        """Raises for a setting that a compiled step would not read again."""
+        settable = name == "temperature" and self.temperature_changes
+        if self.trains and not settable and name in _settings(type(self)):
+            raise invalid(
+                type(self).__name__,
+                f"`{name}` to stay as it was when training began",
+                repr(value),
+                "Make a new loss with it, and a new Distiller of the same teacher and "
+                "student; `temperature` alone can be set during training."
+                if self.temperature_changes
+                else "Make a new loss with it, and a new Distiller.",
+            )
+        super().__setattr__(name, value)
+
+    @property
+    def temperature_now(self):
+        """The temperature of the step that `at_step` told; None without one."""
+        number = number_of(self)
+        return self.temperature if number is None else number.at(self.iterations)
+
+    def hold_temperature(self):
+        """Lets steps that are compiled from now on read `temperature` anew."""
+        if number_of(self) is not None and self.temperature_changes:
+            number_of(self).hold()
+
+    def keep_temperature(self, why):
+        """Refuses another `temperature` from now on.
+
+        Args:
+            why: str, what to do instead, for the error.
+        """
+        if number_of(self) is not None:
+            number_of(self).keep(why)
 
     def at_step(self, iterations):
         """Reads schedules at this step from now on; returns the loss itself.
@@ -99,6 +148,7 @@ class DistillationLoss(keras.layers.Layer, abc.ABC):
         """
         # Not by setattr: Keras would take the optimizer's variable for the loss's own.
         vars(self)["iterations"] = iterations
+        vars(self)["trains"] = self.trains or not isinstance(iterations, int)
         return self
 
     @abc.abstractmethod
@@ -130,6 +180,8 @@ class DistillationLoss(keras.layers.Layer, abc.ABC):
         super().save_own_variables(store)
         if self.seed_generator is not None:
             store[_SEED] = self.seed_generator.state
+        if number_of(self) is not None:
+            number_of(self).save(store, _TEMPERATURE)
 
     def load_own_variables(self, store):
         """See `keras.layers.Layer`."""
@@ -137,6 +189,8 @@ class DistillationLoss(keras.layers.Layer, abc.ABC):
         draws = stored.pop(_SEED, None)
         if draws is not None:
             self.seed_generator.state.assign(draws)
+        if number_of(self) is not None:
+            number_of(self).load(stored, _TEMPERATURE)
         super().load_own_variables(stored)
 
     def check_example_ids(self, ids):
@@ -194,6 +248,11 @@ class DistillationLoss(keras.layers.Layer, abc.ABC):
                 f"{student_shape}",
                 "Give both models a head with the same number of classes.",
             )
+
+
+def _settings(kind):
+    """The names of what the constructor of a class of losses takes."""
+    return inspect.signature(kind.__init__).parameters.keys() - {"self", "name"}
 
 
 def _paths(layers):

@@ -48,8 +48,22 @@ class KerasLossAdapter(DistillationLoss):
         )
         self.loss = loss
         if isinstance(loss, keras.distillation.LogitsDistillation):
-            self.temperature = loss.temperature
             _warn_of_unsoftened_divergence(loss)
+
+    @property
+    def temperature(self):
+        """That of a `LogitsDistillation`, else None."""
+        has_one = isinstance(self.loss, keras.distillation.LogitsDistillation)
+        return self.loss.temperature if has_one else None
+
+    @temperature.setter
+    def temperature(self, value):
+        raise invalid(
+            type(self.loss).__name__,
+            "`temperature` to stay, as Keras's losses read theirs only once",
+            repr(value),
+            "Use keras_kd.losses.SoftTargetDistillation, whose temperature can be set.",
+        )
 
     def build(self, teacher_shapes, student_shapes):
         """Tries the loss on zeros, so that shapes that do not fit are found now."""

@@ -59,6 +59,23 @@ class OnOutput(DistillationLoss):
         """That of `loss`."""
         return self.loss.temperature
 
+    @temperature.setter
+    def temperature(self, value):
+        self.loss.temperature = value
+
+    @property
+    def temperature_now(self):
+        """That of `loss`."""
+        return self.loss.temperature_now
+
+    def hold_temperature(self):
+        """See `DistillationLoss.hold_temperature`."""
+        self.loss.hold_temperature()
+
+    def keep_temperature(self, why):
+        """See `DistillationLoss.keep_temperature`."""
+        self.loss.keep_temperature(why)
+
     def build(self, teacher_shapes, student_shapes):
         """See `DistillationLoss.build`."""
         shapes = teacher_shapes.of(self.output), student_shapes.of(self.output)

@@ -26,6 +26,11 @@ class EnsembleOutputs(NamedTuple):
     member_logits: Any
     weights: Any
 
+    @property
+    def is_of_one_temperature(self):
+        """See `ModelOutputs`; the members' logits are here for every one."""
+        return False
+
     def at_temperature(self, temperature, activation="softmax"):
         """The ensemble as one model that is right at a temperature.
 

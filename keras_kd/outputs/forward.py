@@ -32,6 +32,11 @@ class ModelOutputs(NamedTuple):
     positions: Any = ()
 
     @property
+    def is_of_one_temperature(self):
+        """Whether the logits hold at a single temperature; not those of one model."""
+        return False
+
+    @property
     def mask(self):
         """`positions`; None for all."""
         # In the tuple None would be one more value for whoever maps or watches it.
@@ -142,12 +147,14 @@ def forward(model, inputs, *, head, layers=(), training=False):
     )
 
 
-def logits_of(predictions, head):
+def logits_of(predictions, head, *, resolution=None):
     """The logits behind what a model gives, where its head cannot be opened.
 
     Args:
         predictions: float `(batch, num_classes)`, the model's outputs.
         head: its `Head`.
+        resolution: float, the step to which probabilities are rounded, 1 / 256 in an
+            int8 file; None for that of their dtype. One of 0 counts as half a step.
 
     Returns:
         Float32 of the same shape: outputs that are no probabilities as they are; of
@@ -158,14 +165,27 @@ def logits_of(predictions, head):
         >>> ops.convert_to_numpy(logits_of([[0.5]], Head("sigmoid"))).tolist()
         [[0.0]]
     """
+    least, least_rest = _least(predictions, resolution)
     predictions = _float32(predictions)
     if not head.gives_probabilities:
         return predictions
-    logits = ops.log(ops.maximum(predictions, SMALLEST))
+    logits = ops.log(ops.maximum(predictions, least))
     # Of a subclassed model it may not have been known that it has a single unit.
     if head.activation == "sigmoid" or predictions.shape[-1] == 1:
-        logits = logits - ops.log(ops.maximum(1.0 - predictions, SMALLEST))
-    return logits
+        return logits - ops.log(ops.maximum(1.0 - predictions, least_rest))
+    if resolution is None:
+        return logits
+    return logits - ops.logsumexp(logits, axis=-1, keepdims=True)
+
+
+def _least(predictions, resolution):
+    """What a probability of 0 stands for, and what a rest of 0 to 1 does."""
+    if resolution is not None:
+        return resolution / 2, resolution / 2
+    # Near 1 the numbers of a dtype are less dense than near 0.
+    steps = {"float16": (2.0**-25, 2.0**-12), "bfloat16": (SMALLEST, 2.0**-9)}
+    dtype = keras.backend.standardize_dtype(getattr(predictions, "dtype", "float32"))
+    return steps.get(dtype, (SMALLEST, 2.0**-25))
 
 
 def _feature(model, path, calls):

@@ -38,20 +38,35 @@ def open_interpreter(where, path, *, threads=1):
     return interpreter
 
 
+def invoke_anew(interpreter):
+    """Runs a file on the inputs that were set, as if they were its first.
+
+    The variable tensors of recurrent files hold what the example before left there.
+    """
+    interpreter.reset_all_variables()
+    interpreter.invoke()
+
+
 def quantise(values, details):
     """Values as a LiteRT tensor takes them: rounded and clipped for integer ones.
 
     Args:
-        values: array.
+        values: array, in the units of the Keras model; of the tensor's own integer
+            dtype, what the tensor holds, which is taken as it is.
         details: LiteRT's description of the tensor.
 
     Returns:
         Array of the tensor's dtype.
+
+    Raises:
+        ValueError: Whole numbers are far outside of what the tensor can hold.
     """
     scale, zero_point = details["quantization"]
-    if not scale:
+    if not scale or values.dtype == details["dtype"]:
         return values.astype(details["dtype"])
     limits = np.iinfo(details["dtype"])
+    if np.issubdtype(values.dtype, np.integer) and values.size:
+        _check_reach(values, scale, limits, zero_point)
     whole = np.round(values / scale) + zero_point
     return np.clip(whole, limits.min, limits.max).astype(details["dtype"])
 
@@ -70,3 +85,17 @@ def dequantise(raw, details):
     if not scale:
         return raw.astype("float32")
     return (raw.astype("float32") - zero_point) * np.float32(scale)
+
+
+def _check_reach(values, scale, limits, zero_point):
+    """Raises for pixels of 0 to 255 where the file was made for 0 to 1, say."""
+    low, high = (scale * (end - zero_point) for end in (limits.min, limits.max))
+    # A little more is an outlier of what the ranges were taken from.
+    if values.min() < 2 * low - high or values.max() > 2 * high - low:
+        raise invalid(
+            "a .tflite file",
+            f"examples from {low:.3g} to {high:.3g}, for which it was quantised, or "
+            f"{limits.dtype} as its tensor holds them",
+            f"{values.dtype} from {values.min()} to {values.max()}",
+            "Scale them as for the Keras model, such as x / 255.0.",
+        )

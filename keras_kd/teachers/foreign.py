@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_kd._checks import invalid, is_number
+from keras_kd._checks import check_fraction, check_positive, invalid, is_number
 from keras_kd.outputs import Head, ModelOutputs, as_tensors, logits_of
 from keras_kd.teachers.base import (
     Teacher,
@@ -27,6 +27,7 @@ class ForeignTeacher(Teacher):
         input_shapes: see `check_input_shapes`.
         preprocessing: as for `FrozenTeacher`.
         fingerprint: str that tells this teacher from others.
+        resolution: see `CallableTeacher`.
     """
 
     def __init__(
@@ -38,7 +39,12 @@ class ForeignTeacher(Teacher):
         input_shapes,
         preprocessing,
         fingerprint,
+        resolution=None,
     ):
+        if resolution is not None:
+            check_fraction(type(self).__name__, "resolution", resolution)
+            check_positive(type(self).__name__, "resolution", resolution)
+        self._resolution = resolution
         self._head = _head(type(self).__name__, from_logits, multi_label, num_classes)
         self._num_classes = num_classes
         self._input_shapes = input_shapes
@@ -59,6 +65,8 @@ class ForeignTeacher(Teacher):
     def fingerprint(self):
         """See `Teacher`."""
         said = f"{self._head.activation}{self._preprocessing is None}"
+        if self._resolution is not None and self._head.gives_probabilities:
+            said += f"{self._resolution:g}"
         return f"{self._fingerprint}-{said}"
 
     def __call__(self, inputs, *, layers=()):
@@ -73,7 +81,8 @@ class ForeignTeacher(Teacher):
             known = (batch_size,) if shape.rank is None else shape[:-1]
             predictions = tf.ensure_shape(predictions, (*known, self._num_classes))
         self._check_shape(tuple(predictions.shape), batch_size)
-        return ModelOutputs(ops.stop_gradient(logits_of(predictions, self._head)))
+        logits = logits_of(predictions, self._head, resolution=self._resolution)
+        return ModelOutputs(ops.stop_gradient(logits))
 
     def needs_more_than(self, inputs):
         """See `Teacher`."""
@@ -148,6 +157,9 @@ class CallableTeacher(ForeignTeacher):
         numpy: bool, whether it takes and gives NumPy arrays. It is then called from
             inside the compiled step, which XLA cannot compile.
         preprocessing: as for `FrozenTeacher`, on tensors in either case.
+        resolution: float > 0, the step to which its probabilities are rounded, such as
+            0.01 for two decimals: one of 0 counts as half a step, not as impossible.
+            Default None: that of their dtype.
 
     Raises:
         ValueError: An argument cannot be used; later, if the answer has another shape.
@@ -178,6 +190,7 @@ class CallableTeacher(ForeignTeacher):
         multi_label=False,
         numpy=False,
         preprocessing=None,
+        resolution=None,
     ):
         _check_callable(function, num_classes, fingerprint)
         super().__init__(
@@ -187,6 +200,7 @@ class CallableTeacher(ForeignTeacher):
             input_shapes=None,
             preprocessing=preprocessing,
             fingerprint=fingerprint,
+            resolution=resolution,
         )
         self._function = function
         self._numpy = bool(numpy)

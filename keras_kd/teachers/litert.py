@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_kd._checks import invalid
-from keras_kd.outputs.litert import dequantise, open_interpreter, quantise
+from keras_kd.outputs.litert import dequantise, invoke_anew, open_interpreter, quantise
 from keras_kd.teachers.foreign import ForeignTeacher
 
 
@@ -16,7 +16,10 @@ class LiteRtTeacher(ForeignTeacher):
 
     A file that takes any number of examples gets a batch at once, one made for a fixed
     number, such as those of `keras_kd.export.convert`, as often as needed. Quantised
-    inputs and outputs are turned from and into floats. XLA cannot compile it.
+    inputs and outputs are turned from and into floats; inputs that already have the
+    file's integer type are taken as they are. A probability that is rounded to 0 counts
+    as half a step of the output. What a recurrent file remembers is forgotten before
+    every batch that it is given. XLA cannot compile it.
 
     Args:
         path: `str` or `Path`.
@@ -69,6 +72,7 @@ class LiteRtTeacher(ForeignTeacher):
             input_shapes=[(None, *self._shape[1:])],
             preprocessing=preprocessing,
             fingerprint=hashlib.sha256(Path(path).read_bytes()).hexdigest(),
+            resolution=None if from_logits else _step(self._output),
         )
 
     def _predict(self, inputs):
@@ -94,7 +98,7 @@ class LiteRtTeacher(ForeignTeacher):
                 self._interpreter.allocate_tensors()
                 self._allocated = filled.shape
             self._interpreter.set_tensor(index, quantise(filled, self._input))
-            self._interpreter.invoke()
+            invoke_anew(self._interpreter)
             raw = self._interpreter.get_tensor(self._output["index"])
         return dequantise(raw, self._output)[: len(examples)]
 
@@ -108,3 +112,9 @@ class LiteRtTeacher(ForeignTeacher):
                 tuple(shape),
                 "Pass a `preprocessing` that gives what the file takes.",
             )
+
+
+def _step(output):
+    """The step between the values of a quantised output, None of a float one."""
+    scale, _ = output["quantization"]
+    return float(scale) or None

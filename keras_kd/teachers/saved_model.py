@@ -26,6 +26,7 @@ class SavedModelTeacher(ForeignTeacher):
         multi_label: see `CallableTeacher`.
         preprocessing: as for `FrozenTeacher`; for a signature of several inputs it
             gives a dict by their names.
+        resolution: see `CallableTeacher`.
 
     Raises:
         ValueError: There is no SavedModel, or no such signature or output.
@@ -49,6 +50,7 @@ class SavedModelTeacher(ForeignTeacher):
         output=None,
         multi_label=False,
         preprocessing=None,
+        resolution=None,
     ):
         # Kept as well: its variables live only as long as what was loaded does.
         self._loaded = _loaded(path)
@@ -75,6 +77,7 @@ class SavedModelTeacher(ForeignTeacher):
             input_shapes=_only_shape(self._inputs),
             preprocessing=preprocessing,
             fingerprint=_digest(Path(path)),
+            resolution=resolution,
         )
 
     def _predict(self, inputs):

@@ -257,6 +257,11 @@ class _MeanAt(NamedTuple):
     features: dict[str, Any]
     temperature: float
 
+    @property
+    def is_of_one_temperature(self):
+        """See `ModelOutputs`."""
+        return True
+
     def at_temperature(self, temperature, activation="softmax"):
         """See `ModelOutputs.at_temperature`; raises for another temperature."""
         wanted = 1.0 if temperature is None else temperature

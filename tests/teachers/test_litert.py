@@ -11,7 +11,7 @@ from keras_kd.teachers import Ensemble, LiteRtTeacher
 from tests.teachers.test_foreign import assert_teaches_like
 
 
-def write_tflite(model, path, *, batch=None, calibration=None):
+def write_tflite(model, path, *, batch=None, calibration=None, dtype=tf.int8):
     """Converted by TensorFlow itself; to integers if there is calibration data."""
     archive = keras.export.ExportArchive()
     archive.track(model)
@@ -27,8 +27,8 @@ def write_tflite(model, path, *, batch=None, calibration=None):
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = lambda: ([x[None]] for x in calibration)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = tf.int8
-        converter.inference_output_type = tf.int8
+        converter.inference_input_type = dtype
+        converter.inference_output_type = dtype
     path.write_bytes(converter.convert())
     return path
 

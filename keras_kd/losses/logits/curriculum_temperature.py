@@ -169,6 +169,15 @@ class CurriculumTemperatureDistillation(DistillationLoss):
         raw = scale_gradient(self.raw_temperature, scale)
         return self.start + self.span * ops.sigmoid(raw)
 
+    @temperature.setter
+    def temperature(self, value):
+        raise invalid(
+            "CurriculumTemperatureDistillation",
+            "`temperature` to be left to training, which learns it",
+            repr(value),
+            "Use SoftTargetDistillation(temperature) to set it yourself.",
+        )
+
     def call(self, teacher, student, labels=None):
         """See `DistillationLoss.call`; `(batch,)`. Needs labels if decoupled."""
         logits = teacher.logits, student.logits

@@ -74,6 +74,9 @@ class ContrastiveDistillation(LayerPairLoss):
     published_weight = 0.8
     needs_example_ids = True
 
+    # The normaliser, taken from the first batch, belongs to it.
+    temperature_changes = False
+
     def __init__(
         self,
         teacher_layers,
