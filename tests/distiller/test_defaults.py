@@ -15,6 +15,7 @@ from keras_kd.losses import (
     MultiLabelDistillation,
     SoftTargetDistillation,
 )
+from tests.titles import title
 
 X = np.random.default_rng(0).normal(size=(24, 4)).astype("float32")
 binary = keras.losses.BinaryCrossentropy
@@ -139,7 +140,7 @@ CLASSES, LABELS, VALUES = (
         (lambda y, p: p, "sigmoid", LABELS),
         (None, None, CLASSES),
     ],
-    ids=str,
+    ids=title,
 )
 def test_every_kind_of_loss_has_its_distillation_loss(loss, head, expected):
     distiller = compiled(model(3, head), model(3, head), loss=loss)
@@ -216,7 +217,7 @@ def test_a_temperature_for_values_is_refused():
         compiled(model(1), model(1), loss="mse", temperature=2.0)
 
 
-@pytest.mark.parametrize("loss", ["mse", binary(from_logits=True)], ids=str)
+@pytest.mark.parametrize("loss", ["mse", binary(from_logits=True)], ids=title)
 def test_a_teacher_of_classes_for_a_student_of_something_else_is_refused(loss):
     with pytest.raises(ValueError, match="one that ends in softmax"):
         compiled(model(3, "softmax"), model(3), loss=loss)

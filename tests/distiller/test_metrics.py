@@ -9,6 +9,7 @@ from keras import layers
 
 import keras_kd
 from keras_kd.losses import LogitRegressionDistillation
+from tests.titles import title
 
 generator = np.random.default_rng(0)
 X = generator.normal(size=(200, 4)).astype("float32")
@@ -223,7 +224,7 @@ def test_a_metric_with_from_logits_is_not_called_a_loss():
         keras.losses.Tversky(),
         keras.losses.kl_divergence,
     ],
-    ids=str,
+    ids=title,
 )
 def test_losses_that_read_probabilities_are_refused_on_logits(loss):
     student = model(3)
