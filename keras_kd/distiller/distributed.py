@@ -113,9 +113,9 @@ class OnSeveralWorkers(BetweenKerasAndReplicas):
     def _of_one_replica(self, batch):
         """What one replica here has of a batch: the first that has examples."""
         local = self.distribute_strategy.experimental_local_results
-        leaves = [local(leaf) for leaf in keras.tree.flatten(batch)]
-        sizes = [0 if part is None else part.shape[0] for part in leaves[0]] or [0]
-        place = next((n for n, size in enumerate(sizes) if size), 0)
+        firsts = local(keras.tree.flatten(batch)[0])
+        is_empty = [one is None or tuple(one.shape[:1]) == (0,) for one in firsts]
+        place = is_empty.index(False) if False in is_empty else 0
 
         def part(leaf):
             # So Keras writes None where TensorFlow needs a value.

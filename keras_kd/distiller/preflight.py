@@ -135,7 +135,7 @@ def _check_compilation(distiller):
     if asked is True and not distiller.teacher.compilable:
         raise invalid(
             WHERE,
-            "jit_compile=False for a teacher that XLA cannot compile",
+            "jit_compile=False for a teacher that runs outside TensorFlow",
             f"jit_compile=True with {type(distiller.teacher).__name__}",
             "Call compile without jit_compile=True.",
         )

@@ -241,3 +241,23 @@ def test_subclassed_teacher_of_larger_images():
     # The quadrant, and half a pixel more where its edge is between two.
     assert found.teacher[:, :3, 3:].max(axis=(1, 2)).tolist() == [1, 1, 1]
     assert found.teacher[:, 4:].max() == found.teacher[:, :, :2].max() == 0
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_preprocessing_that_works_in_place_gives_the_maps_of_one_that_does_not(method):
+    model, images = looking(), noise()
+    before = images.copy()
+
+    def in_place(x):
+        x *= 0.5
+        return x
+
+    found, expected = (
+        explain.maps(
+            model, model, images, method=method, teacher_preprocessing=preprocessing
+        )
+        for preprocessing in (in_place, lambda x: x * 0.5)
+    )
+    np.testing.assert_allclose(found.teacher, expected.teacher, atol=1e-6)
+    np.testing.assert_allclose(found.student, expected.student, atol=1e-6)
+    np.testing.assert_array_equal(images, before)

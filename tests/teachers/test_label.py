@@ -10,7 +10,13 @@ import pytest
 import tensorflow as tf
 
 from keras_kd.data import Split, random_crop, random_flip
-from keras_kd.teachers import Ensemble, FrozenTeacher, SoftTargets, label
+from keras_kd.teachers import (
+    CallableTeacher,
+    Ensemble,
+    FrozenTeacher,
+    SoftTargets,
+    label,
+)
 from keras_kd.teachers._labelling import Labelling
 from keras_kd.teachers._store import write_shard
 
@@ -366,3 +372,24 @@ def test_progress_shows_rate_and_time_left(tmp_path, capsys):
     assert "/s" in shown
     label(make_linear(5)[0], make_data(500)[0], tmp_path / "t")
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("numpy", [True, False])
+def test_function_that_works_in_place_changes_no_array(tmp_path, numpy):
+    _, x = make_data(20)
+    before = x.copy()
+    examples = {"id": [f"row {number}" for number in range(20)], "x": x}
+    data = Split(tf.data.Dataset.from_tensor_slices(examples), 20)
+
+    def doubled(inputs):
+        inputs *= 2.0
+        return inputs
+
+    teacher = CallableTeacher(
+        doubled, from_logits=True, num_classes=4, fingerprint="2x", numpy=numpy
+    )
+    soft = label(teacher, data, tmp_path, dtype="float32", batch_size=8)
+    inputs, logits = stored(soft, data)
+    np.testing.assert_array_equal(x, before)
+    np.testing.assert_array_equal(inputs, before)
+    np.testing.assert_allclose(logits, 2.0 * before, rtol=1e-6)
