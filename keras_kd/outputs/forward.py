@@ -1,6 +1,7 @@
 """One forward pass: predictions, logits and features together."""
 
 import functools
+import math
 from typing import Any, NamedTuple
 
 import keras
@@ -163,9 +164,11 @@ def logits_of(predictions, head, *, resolution=None):
     predictions = _float32(predictions)
     if not head.gives_probabilities:
         return predictions
-    logits = ops.log(ops.maximum(predictions, least))
+    predictions = ops.maximum(predictions, least)
+    logits = ops.log(predictions)
     if head.activation == "sigmoid":
-        return logits - ops.log(ops.maximum(1.0 - predictions, least_rest))
+        rest = ops.maximum(1.0 - predictions, least_rest)
+        return ops.minimum(logits, math.log1p(-least_rest)) - ops.log(rest)
     if resolution is None:
         return logits
     return logits - ops.logsumexp(logits, axis=-1, keepdims=True)
