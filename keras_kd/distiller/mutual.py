@@ -20,7 +20,7 @@ from keras_kd.distiller.mutual_checks import (
     unlabelled,
 )
 from keras_kd.distiller.saving import SavedWithStudents
-from keras_kd.distiller.settings import NothingSetInVain
+from keras_kd.distiller.settings import SettablePeers
 from keras_kd.distiller.wiring import override_for
 from keras_kd.losses import MultiLabelDistillation, SoftTargetDistillation, schedules
 from keras_kd.losses.changing import Number
@@ -28,9 +28,7 @@ from keras_kd.outputs import find_head, forward
 
 
 @keras.saving.register_keras_serializable(package="keras_kd")
-class MutualDistiller(
-    NothingSetInVain, SavedWithStudents, OnSeveralWorkers, keras.Model
-):
+class MutualDistiller(SettablePeers, SavedWithStudents, OnSeveralWorkers, keras.Model):
     """Trains several students at once, each on the labels and on the others' answers.
 
     The loss of student k is cross-entropy(y, p_k) + weight · mean over its peers l of
@@ -129,29 +127,6 @@ class MutualDistiller(
         self._checked_data = lambda: None
         self.built = all(student.built for student in students)
         self._is_made = True
-
-    @property
-    def weight(self):
-        """That of the peers: a number, which can be set; or a schedule."""
-        return self._weight.value
-
-    @weight.setter
-    def weight(self, value):
-        self._weight.set(value)
-
-    @property
-    def numbers(self):
-        """Dict of the `Number`s by the names under which they are saved."""
-        return {"weight": self._weight}
-
-    @property
-    def temperature(self):
-        """A number, which can be set; or a schedule."""
-        return self.peer_loss.temperature
-
-    @temperature.setter
-    def temperature(self, value):
-        self.peer_loss.temperature = value
 
     @property
     def infers_hard_loss(self):

@@ -101,3 +101,30 @@ class SettableNumbers(NothingSetInVain):
                 "Set that of a loss: distiller.distillation_losses[0].temperature = 2.",
             )
         return losses
+
+
+class SettablePeers(NothingSetInVain):
+    """The part of `MutualDistiller` that sets what its students learn of each other."""
+
+    @property
+    def weight(self):
+        """That of the peers: a number, which can be set; or a schedule."""
+        return self._weight.value
+
+    @weight.setter
+    def weight(self, value):
+        self._weight.set(value)
+
+    @property
+    def numbers(self):
+        """Dict of the `Number`s by the names under which they are saved."""
+        return {"weight": self._weight}
+
+    @property
+    def temperature(self):
+        """A number, which can be set; or a schedule."""
+        return self.peer_loss.temperature
+
+    @temperature.setter
+    def temperature(self, value):
+        self.peer_loss.temperature = value
