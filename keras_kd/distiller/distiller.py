@@ -85,10 +85,9 @@ class Distiller(
 
     Attributes:
         student: the student model, ready to use or save after `fit`.
-        alpha: α; a number can be set at any time, by a callback in `on_epoch_begin`,
-            say: the next step reads it, and it is saved with the distiller.
-        distillation_loss_weights: list, of which each number can be set like alpha.
-        temperature: of the distillation losses that have one; to be set like alpha.
+        alpha: a number can be set at any time, by a callback in `on_epoch_begin`, say;
+            the next step reads it. The same for `distillation_loss_weights`, and for
+            `temperature` of the losses that have one. All are saved.
         objective: the losses, their weights and α, to be read.
         teacher: the `Teacher`, or None in a distiller that was just loaded.
 
@@ -159,12 +158,6 @@ class Distiller(
         if teacher is not None:
             self.attach_teacher(teacher)
         self._is_made = True
-
-    @property
-    def teacher(self):
-        """The `Teacher`, or None in a distiller that was just loaded."""
-        # Not the Keras model itself: Keras would save it with the distiller.
-        return self._teacher
 
     @property
     def infers_hard_loss(self):

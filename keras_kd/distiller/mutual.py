@@ -29,7 +29,7 @@ from keras_kd.distiller.mutual_checks import (
 )
 from keras_kd.distiller.readings import of_each_output, reading
 from keras_kd.distiller.saving import SavedWithStudents
-from keras_kd.distiller.settings import NothingSetInVain
+from keras_kd.distiller.settings import SettablePeers
 from keras_kd.distiller.views import warn_of_own_views
 from keras_kd.distiller.wiring import override_for
 from keras_kd.losses import (
@@ -45,9 +45,7 @@ _log = logging.getLogger("keras_kd")
 
 
 @keras.saving.register_keras_serializable(package="keras_kd")
-class MutualDistiller(
-    NothingSetInVain, SavedWithStudents, LooksAtFirstBatch, keras.Model
-):
+class MutualDistiller(SettablePeers, SavedWithStudents, LooksAtFirstBatch, keras.Model):
     """Trains several students at once, each on the labels and on the others' answers.
 
     The loss of student k is cross-entropy(y, p_k) + weight · mean over its peers l of
@@ -144,38 +142,6 @@ class MutualDistiller(
         )
         self.built = all(student.built for student in students)
         self._is_made = True
-
-    @property
-    def weight(self):
-        """That of the peers: a number, which can be set; or a schedule."""
-        return self._weight.value
-
-    @weight.setter
-    def weight(self, value):
-        self._weight.set(value)
-
-    @property
-    def numbers(self):
-        """Dict of the `Number`s by the names under which they are saved."""
-        return {"weight": self._weight}
-
-    @property
-    def temperature(self):
-        """A number, which can be set; or a schedule."""
-        loss = vars(self).get("peer_loss")
-        has_none = loss is None or loss.temperature is None
-        return self._first_temperature if has_none else loss.temperature
-
-    @temperature.setter
-    def temperature(self, value):
-        if self.peer_loss.temperature is None:
-            raise invalid(
-                "MutualDistiller",
-                f"no `temperature` for {self.peer_loss.name}, which is about values",
-                repr(value),
-                "Leave it as it is.",
-            )
-        self.peer_loss.temperature = value
 
     @property
     def infers_hard_loss(self):

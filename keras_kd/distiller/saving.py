@@ -16,6 +16,12 @@ class SavedWithoutTeacher:
     _expected_fingerprint = None
 
     @property
+    def teacher(self):
+        """The `Teacher`, or None in a distiller that was just loaded."""
+        # Not the Keras model itself: Keras would save it with the distiller.
+        return self._teacher
+
+    @property
     def teacher_state(self):
         """What the teacher learns along with the student, a Keras layer; or None.
 

@@ -101,3 +101,39 @@ class SettableNumbers(NothingSetInVain):
                 "Set that of a loss: distiller.distillation_losses[0].temperature = 2.",
             )
         return losses
+
+
+class SettablePeers(NothingSetInVain):
+    """The part of `MutualDistiller` that sets what its students learn of each other."""
+
+    @property
+    def weight(self):
+        """That of the peers: a number, which can be set; or a schedule."""
+        return self._weight.value
+
+    @weight.setter
+    def weight(self, value):
+        self._weight.set(value)
+
+    @property
+    def numbers(self):
+        """Dict of the `Number`s by the names under which they are saved."""
+        return {"weight": self._weight}
+
+    @property
+    def temperature(self):
+        """A number, which can be set; or a schedule."""
+        loss = vars(self).get("peer_loss")
+        has_none = loss is None or loss.temperature is None
+        return self._first_temperature if has_none else loss.temperature
+
+    @temperature.setter
+    def temperature(self, value):
+        if self.peer_loss.temperature is None:
+            raise invalid(
+                "MutualDistiller",
+                f"no `temperature` for {self.peer_loss.name}, which is about values",
+                repr(value),
+                "Leave it as it is.",
+            )
+        self.peer_loss.temperature = value

