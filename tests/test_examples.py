@@ -37,6 +37,7 @@ def run(name, *arguments):
     return result.stdout
 
 
+@pytest.mark.slow
 def test_digits(tmp_path):
     output = run("01_digits.py", tmp_path)
     assert re.search(r"accuracy of the file +9\d\.\d\d %.*n = 540", output)

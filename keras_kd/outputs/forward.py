@@ -170,12 +170,14 @@ def logits_of(predictions, head, *, resolution=None):
     predictions = _float32(predictions)
     if not head.gives_probabilities:
         return predictions
-    predictions = ops.maximum(predictions, least)
-    logits = ops.log(predictions)
+    logits = ops.log(ops.maximum(predictions, least))
     # Of a subclassed model it may not have been known that it has a single unit.
     if head.activation == "sigmoid" or predictions.shape[-1] == 1:
-        rest = ops.maximum(1.0 - predictions, least_rest)
-        return ops.minimum(logits, math.log1p(-least_rest)) - ops.log(rest)
+        rest = ops.maximum(1.0 - ops.maximum(predictions, least), least_rest)
+        logits = ops.minimum(logits, math.log1p(-least_rest)) - ops.log(rest)
+        # What is no probability stands out: `check_logits` looks for it.
+        is_outside = ops.abs(predictions - 0.5) > 0.51
+        return ops.where(is_outside, 2 * math.log(SMALLEST), logits)
     if resolution is None:
         return logits
     return logits - ops.logsumexp(logits, axis=-1, keepdims=True)

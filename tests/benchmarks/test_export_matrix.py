@@ -18,6 +18,7 @@ def script(monkeypatch):
     return importlib.import_module
 
 
+@pytest.mark.slow
 def test_it_measures_writes_and_shows(script, monkeypatch, tmp_path, capsys):
     out = tmp_path / "results" / "matrix.json"
     options = ["--architectures", "text", "--out", out]

@@ -72,6 +72,7 @@ def test_impossible_budget_names_limits_and_the_smallest_reachable(
     assert message.endswith("try divisor=4, or a small net of keras_kd.students.")
 
 
+@pytest.mark.slow
 def test_impossible_budget_proposes_what_would_help(cache):
     net = residual_net((8, 8, 1), 10, width=8, stages=1, blocks=2)
     options = {"precision": "float32", "divisor": 1, "cache": cache}

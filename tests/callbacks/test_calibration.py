@@ -164,6 +164,7 @@ def test_distiller_logs_it(teacher, make_model, arrays, activation, jit_compile)
     assert 0 < history[NAME][0] < 1
 
 
+@pytest.mark.slow
 def test_two_replicas_count_as_one(teacher, make_model, arrays, two_replicas):
     x, y = arrays
     with two_replicas.scope():

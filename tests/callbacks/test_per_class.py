@@ -75,6 +75,7 @@ def test_every_container_and_form_of_labels_gives_the_same(teacher, student, arr
         assert rows(comparison.table) == expected
 
 
+@pytest.mark.slow
 def test_an_ensemble_is_a_teacher_too(make_model, student, arrays):
     x, y = arrays
     members = [make_model(6, "softmax"), make_model(7, "softmax")]
@@ -176,6 +177,7 @@ def test_table_is_of_the_weights_that_are_restored(teacher, student, arrays):
     assert fresh.table == comparison.table
 
 
+@pytest.mark.slow
 def test_it_works_on_two_replicas(teacher, make_model, arrays, two_replicas):
     x, y = arrays
     with two_replicas.scope():

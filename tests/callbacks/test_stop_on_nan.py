@@ -74,7 +74,7 @@ def test_loss_on_labels_is_named():
     loss = keras.losses.MeanSquaredError()
     said = message(model(), model(), x, y, loss=loss)
     assert "loss=inf in epoch 1, batch 3, student_loss=inf" in said
-    assert "soft_target_loss finite" in said
+    assert "logit_regression_loss finite" in said
 
 
 def test_what_is_not_logged_is_told_apart():

@@ -196,6 +196,7 @@ def test_target_tells_where_it_must_run_and_where_it_is_timed(target, expected):
     assert _automatic.places(target) == expected
 
 
+@pytest.mark.slow
 def test_a_device_that_is_gone_at_the_end_costs_its_time_only(
     teacher, digits, tmp_path, monkeypatch, capsys
 ):

@@ -211,15 +211,23 @@ def test_help_names_every_command():
         assert "Options" in run(name, "--help")
 
 
-def check_demo(out, shown):
-    """What holds for every demo: each row is whole, each file is there and told.
-
-    Returns:
-        The results, and their rows by name.
-    """
+@pytest.mark.slow
+def test_demo_keeps_its_promises(tmp_path):
+    out = tmp_path / "demo"
+    shown = run("demo", "--out", out)
     results = json.loads((out / "results.json").read_text())
     rows = {row["name"]: row for row in results["rows"]}
+    teacher, scratch, student = rows["teacher"], rows["scratch"], rows["distilled"]
     assert [row["kind"] for row in results["rows"]].count("tflite") == 7
+    assert teacher["accuracy"] >= 0.98
+    assert student["params"] * 10 <= teacher["params"]
+    assert student["params"] == scratch["params"]
+    assert student["accuracy"] >= 0.95 * teacher["accuracy"]
+    int8 = rows["student, int8"]
+    assert int8["accuracy"] >= student["accuracy"] - 0.01
+    few = results["few_labels"]
+    low = rows[f"distilled, {few} labels"]["accuracy_ci95"][0]
+    assert low > rows[f"scratch, {few} labels"]["accuracy_ci95"][1]
     for row in results["rows"]:
         assert row["accuracy_ci95"][0] <= row["accuracy"] <= row["accuracy_ci95"][1]
         is_file = row["kind"] == "tflite"
@@ -230,26 +238,6 @@ def check_demo(out, shown):
     for name in ("teacher.keras", "distilled.keras", "student-int8.json"):
         assert (out / name).exists(), name
     assert max(map(len, shown.splitlines())) <= 80
-    assert f"{rows['student, int8']['size_bytes'] / 1000:.1f} kB" in shown
+    assert f"{int8['size_bytes'] / 1000:.1f} kB" in shown
     loaded = keras.models.load_model(out / "distilled.keras")
     assert np.isfinite(loaded.get_weights()[0]).all()
-    return results, rows
-
-
-def test_demo_writes_and_shows_all_of_it(tmp_path, monkeypatch):
-    monkeypatch.setattr("keras_kd.cli._demo_run.EPOCHS", 1)
-    check_demo(tmp_path, run("demo", "--out", tmp_path))
-
-
-@pytest.mark.slow
-def test_demo_keeps_its_promises(tmp_path):
-    results, rows = check_demo(tmp_path, run("demo", "--out", tmp_path))
-    teacher, scratch, student = rows["teacher"], rows["scratch"], rows["distilled"]
-    assert teacher["accuracy"] >= 0.98
-    assert student["params"] * 10 <= teacher["params"]
-    assert student["params"] == scratch["params"]
-    assert student["accuracy"] >= 0.95 * teacher["accuracy"]
-    assert rows["student, int8"]["accuracy"] >= student["accuracy"] - 0.01
-    few = results["few_labels"]
-    low = rows[f"distilled, {few} labels"]["accuracy_ci95"][0]
-    assert low > rows[f"scratch, {few} labels"]["accuracy_ci95"][1]

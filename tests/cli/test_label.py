@@ -42,6 +42,7 @@ def distill(models, soft, out, *more):
     )
 
 
+@pytest.mark.slow
 def test_label_then_distill_without_the_teacher(models, digits, tmp_path):
     soft, out = tmp_path / "soft", tmp_path / "run"
     options = ("--views", 2, "--crop", 1, "--flip", "--batch-size", 64, "--top-k", 4)

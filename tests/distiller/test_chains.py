@@ -155,6 +155,7 @@ CHANGES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop_at", [1, EPOCHS + 1], ids=["running", "finished"])
 def test_other_settings_are_refused(models, arrays, options, stop_at):
     with pytest.raises(KeyboardInterrupt):
@@ -179,6 +180,7 @@ def test_other_models_and_data_are_refused(models, arrays, options):
             through(others, data, options)
 
 
+@pytest.mark.slow
 def test_another_assistant_makes_the_next_round_another(models, arrays, options):
     """Its settings are the same, but not its teacher."""
     through(models, arrays, options)
@@ -188,6 +190,7 @@ def test_another_assistant_makes_the_next_round_another(models, arrays, options)
         through(models, arrays, options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["flipped", "truncated", "swapped"])
 def test_damaged_file_of_a_finished_round_is_found(models, arrays, options, damage):
     through(models, arrays, options)
@@ -238,6 +241,7 @@ def test_generation_after_generation(arrays, options):
     assert_same(three.models, by_hand, 1e-5)
 
 
+@pytest.mark.slow
 def test_more_generations_are_added(teacher, arrays, options):
     two = born_again(teacher, make_model, 2, *arrays, **options)
     counter = Counter()
@@ -246,6 +250,7 @@ def test_more_generations_are_added(teacher, arrays, options):
     assert_same(two.models, three.models[:2], 0)
 
 
+@pytest.mark.slow
 def test_generations_teach_as_an_ensemble(teacher, arrays, options):
     chain = born_again(teacher, make_model, 2, *arrays, **options)
     distiller = make_distiller(list(chain.models), make_model())

@@ -130,6 +130,7 @@ def plain(pair, digits):
     return result
 
 
+@pytest.mark.quick_for("xla")
 @pytest.mark.parametrize(
     "options",
     [

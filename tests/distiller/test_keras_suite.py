@@ -189,6 +189,7 @@ def trained(teacher, student, x, y, alpha):
     return np.concatenate([np.ravel(a - b) for a, b in zip(after, before, strict=True)])
 
 
+@pytest.mark.slow
 def test_weighted_1_the_teacher_has_no_say(data):
     student = stacked(16)
     one, other = (trained(t, student, *data, 1.0) for t in (stacked(32), stacked(8)))

@@ -68,6 +68,7 @@ def texts():
     return np.where(is_token, ids, 0), is_token
 
 
+@pytest.mark.slow
 def test_text_classifiers_of_keras_hub(texts):
     ids, is_token = texts
     inputs = {

@@ -163,6 +163,7 @@ def test_ways_to_run_a_step_are_equal(students, arrays, options):
     assert_same(students, others, 1e-4)
 
 
+@pytest.mark.slow
 def test_two_replicas_take_the_step_of_one(make_model, arrays, two_replicas):
     assert two_replicas.num_replicas_in_sync == 2
     start = [make_model(n, regularizer="l2").get_weights() for n in (6, 12)]
@@ -181,6 +182,7 @@ def test_two_replicas_take_the_step_of_one(make_model, arrays, two_replicas):
         assert two_logs[name] == pytest.approx(values, rel=1e-4), name
 
 
+@pytest.mark.slow
 def test_mixed_precision_scales_the_loss(make_model, arrays):
     keras.config.set_dtype_policy("mixed_float16")
     try:

@@ -207,6 +207,7 @@ def two_heads(width):
     return keras.Model(inputs, outputs)
 
 
+@pytest.mark.slow
 def test_several_outputs_with_weights_of_their_own(two_replicas, data):
     x, y, weight = data
     models = two_heads(24), two_heads(6)

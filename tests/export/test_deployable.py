@@ -62,6 +62,7 @@ def test_missing_operations_are_all_named_by_layer(target):
     ]
 
 
+@pytest.mark.slow
 def test_loops_are_refused_where_int8_is_needed_and_remarked_elsewhere():
     student = words(layers.GRU(4, name="reader"))
     answer = check_deployable(student, target="microcontroller")
@@ -172,6 +173,7 @@ def test_degenerate_weights_make_no_difference(target):
     assert check_deployable(student, target=target).ok
 
 
+@pytest.mark.slow
 def test_subclassed_and_quantisation_aware_students():
     from keras_kd.export import quantization_aware
 

@@ -84,6 +84,18 @@ def train(distiller, x, y, steps):
 
 # Eager here, where each loss would need a graph of its own; in graphs, all of them
 # together below, and each by XLA.
+@pytest.mark.quick_for(
+    "AttentionDistillation",
+    "ContrastiveDistillation",
+    "CurriculumTemperatureDistillation",
+    "DecoupledDistillation",
+    "FactorDistillation",
+    "HintDistillation",
+    "MultiLabelDistillation",
+    "RelationalDistillation",
+    "SoftTargetDistillation",
+    "WeightedSoftLabelDistillation",
+)
 @pytest.mark.parametrize("name", NAMES)
 def test_training_reduces_the_loss_and_leaves_the_student_alone(name, models):
     teacher, weights, x, y = models

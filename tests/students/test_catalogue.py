@@ -141,6 +141,7 @@ def test_catalogue_runs_where_its_docstring_says(name, target):
     assert answer.ok == (target in listed.split(", ")), answer.problems
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_layers_of_a_shrunk_net_pair_with_those_of_the_same_names(name):
     model = MODELS[name]()

@@ -92,6 +92,7 @@ def test_several_processes_write_what_label_writes(teacher, path, digits, tmp_pa
     assert (soft.views, soft.count) == (2, len(digits.train))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tasks", [1, 3, 100])
 def test_division_of_the_work_does_not_show(teacher, path, digits, tasks, tmp_path):
     label(teacher, digits.train, tmp_path / "a", dtype="float32", **TINY)

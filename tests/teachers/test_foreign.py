@@ -187,6 +187,7 @@ def test_saved_model_teaches_like_its_keras_model(teacher, student, arrays, tmp_
     assert_teaches_like(saved, teacher, student, arrays)
 
 
+@pytest.mark.slow
 def test_saved_model_can_be_compiled_by_xla(teacher, student, arrays, tmp_path):
     teacher.export(tmp_path / "saved", verbose=False)
     distiller = keras_kd.Distiller(

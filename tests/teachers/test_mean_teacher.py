@@ -100,6 +100,7 @@ def test_student_learns_from_the_average_of_the_steps_before(make_model, arrays)
     assert_same(average.get_weights(), teacher.get_weights())
 
 
+@pytest.mark.quick_for("eager")
 @pytest.mark.parametrize(
     "options",
     [{"run_eagerly": True}, {"jit_compile": True}, {"steps_per_execution": 4}],
@@ -117,6 +118,7 @@ def test_ways_to_run_a_step_are_equal(make_model, arrays, options):
     assert_same(*averages, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_two_replicas_average_like_one(make_model, arrays, two_replicas):
     assert two_replicas.num_replicas_in_sync == 2
     start = make_model(6).get_weights()

@@ -78,6 +78,7 @@ def test_student_learns_what_it_would_learn_from_the_teacher(soft, big, data, st
     assert_same(stored, live)
 
 
+@pytest.mark.slow
 def test_student_learns_the_same_in_every_batch_size_of_the_store(
     soft, big, data, student, tmp_path
 ):
@@ -413,6 +414,7 @@ def test_reloaded_distiller_accepts_soft_targets_of_the_same_teacher(
     assert soft.plan.teacher == FrozenTeacher(big).fingerprint
 
 
+@pytest.mark.slow
 def test_two_replicas_train_like_one(viewed, data, student, two_replicas):
     def trained():
         keras.utils.set_random_seed(0)
@@ -429,6 +431,7 @@ def test_two_replicas_train_like_one(viewed, data, student, two_replicas):
     assert_same(one, two, 1e-4)
 
 
+@pytest.mark.slow
 def test_compiled_with_xla_it_trains_the_same(soft, data, student):
     def trained(jit_compile):
         keras.utils.set_random_seed(0)

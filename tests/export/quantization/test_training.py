@@ -115,6 +115,7 @@ def test_model_comes_back_from_its_file(trained, digits, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_distiller_comes_back_with_its_quantised_student(
     student, teacher, digits, tmp_path
 ):
@@ -137,6 +138,7 @@ def test_any_order_of_imports_finds_the_classes(trained, imports, tmp_path):
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
 
 
+@pytest.mark.slow
 def test_losses_and_heads_find_their_layers(student, teacher, digits):
     model = quantization_aware(student)
     pairs = suggest_layers(teacher, model)

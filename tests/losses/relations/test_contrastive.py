@@ -143,6 +143,7 @@ def test_fit_remembers_every_example_under_its_number(digits):
     np.testing.assert_array_equal(loss.classes, digits.train.arrays()[1])
 
 
+@pytest.mark.slow
 def test_fit_takes_numbers_with_arrays_and_no_labels(digits):
     x, _ = digits.train.arrays()
     distiller = distiller_for(digits, 64)
@@ -194,6 +195,7 @@ def test_numbers_arrive_from_every_kind_of_data(digits):
     assert values[1:] == pytest.approx(values[:1] * 2)
 
 
+@pytest.mark.slow
 def test_replicas_share_one_memory(digits, two_replicas):
     x, y = (part[:128] for part in digits.train.arrays())
     with two_replicas.scope():
