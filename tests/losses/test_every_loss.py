@@ -11,6 +11,19 @@ from tests.losses.every_loss import CLASSIFIERS, EVERY_LOSS, small_network
 
 NAMES = sorted(CLASSIFIERS)
 STEPS = 12
+# One of each kind: on logits, labels, layers, with weights, draws or a memory of its own.
+REPRESENTATIVES = (
+    "AttentionDistillation",
+    "ContrastiveDistillation",
+    "CurriculumTemperatureDistillation",
+    "DecoupledDistillation",
+    "FactorDistillation",
+    "HintDistillation",
+    "MultiLabelDistillation",
+    "RelationalDistillation",
+    "SoftTargetDistillation",
+    "WeightedSoftLabelDistillation",
+)
 # Its weights grow where the student is worse than the teacher, and carry no gradient:
 # the value need not fall while the student learns.
 REWEIGHTED = "WeightedSoftLabelDistillation"
