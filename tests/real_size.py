@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from keras import layers
 from PIL import Image, ImageDraw
+from PIL.Image import Resampling
 
 import keras_kd
 from keras_kd.export import convert
@@ -25,7 +26,7 @@ def draw_photos(root, classes=CLASSES, *, pixels=224, seed=0):
     generator = np.random.default_rng(seed)
     for number in range(classes):
         blots = generator.integers(0, 256, (7, 7, 3), "uint8")
-        photo = Image.fromarray(blots).resize((pixels, pixels), Image.Resampling.BICUBIC)
+        photo = Image.fromarray(blots).resize((pixels, pixels), Resampling.BICUBIC)
         corner = generator.integers(0, pixels // 2, 2)
         box = [*corner, *corner + generator.integers(20, pixels // 2, 2)]
         colour = tuple(generator.integers(0, 256, 3).tolist())

@@ -82,9 +82,7 @@ def test_shuffled_epochs_show_every_photo_once_and_each_with_its_class(photos):
 def test_crops_are_windows_of_the_padded_photo(photos):
     padding = 16
     plain = next(photos.validation.batches(8).as_numpy_iterator())[0]
-    cropped = photos.validation.batches(
-        8, augment=keras_kd.data.random_crop(padding)
-    )
+    cropped = photos.validation.batches(8, augment=keras_kd.data.random_crop(padding))
     shifts = set()
     for image, crop in zip(plain, next(iter(cropped))[0].numpy(), strict=True):
         padded = np.pad(image, [(padding,) * 2, (padding,) * 2, (0, 0)])

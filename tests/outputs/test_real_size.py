@@ -41,7 +41,7 @@ def test_features_are_those_of_a_keras_model_that_ends_there(
 
 
 @pytest.mark.slow
-def test_logits_behind_a_softmax_of_1000_classes_are_exact(nested, mobilenet_v2, images):
+def test_logits_behind_a_softmax_of_1000_are_exact(nested, mobilenet_v2, images):
     """Most of the probabilities are 0 in float32, where a logarithm ends."""
     head = mobilenet_v2.layers[-1]
     kernel = head.kernel.numpy()

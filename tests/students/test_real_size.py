@@ -56,7 +56,7 @@ def test_channels_are_chosen_by_what_photos_send_through_them(mobilenet_v2, imag
         for model in (mobilenet_v2, student)
     )
     for kernel in ours.T:
-        assert (theirs.T == kernel).all(-1).sum() == 1
+        assert (kernel == theirs.T).all(-1).sum() == 1
     assert np.isfinite(student.predict(images[0][:4], verbose=0)).all()
 
 
