@@ -73,10 +73,10 @@ def dense_net():
     return keras.Sequential(stack, name="dense_net")
 
 
-def text_net(width, *, seed=0, name="text_net"):
-    """A classifier of texts of up to 512 tokens, padded by zeros, that are masked."""
+def text_net(width, *, length=TOKENS, seed=0, name="text_net"):
+    """A classifier of texts padded by zeros, which are masked; None for any length."""
     keras.utils.set_random_seed(seed)
-    tokens = keras.Input((TOKENS,), dtype="int32", name="tokens")
+    tokens = keras.Input((length,), dtype="int32", name="tokens")
     x = layers.Embedding(VOCABULARY, width, mask_zero=True, name="embedding")(tokens)
     x = layers.Add()([x, layers.MultiHeadAttention(2, width // 2)(x, x)])
     x = layers.LayerNormalization(name="norm")(x)
