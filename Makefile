@@ -5,24 +5,39 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-all check lint clean
+# Tests to run, by paths: make test TESTS=tests/losses
+TESTS ?=
+WORKERS ?= 2
+# Each worker keeps to neighbouring tests, which share models and files.
+PYTEST := $(BIN)/pytest $(TESTS) -n $(WORKERS) --dist worksteal
+
+.PHONY: demo test test-all test-slow test-release check lint versions clean
 
 demo: $(READY)  ## teacher, students and .tflite files, each measured
 	$(BIN)/keras-kd demo --out runs/demo
 
-test: check  ## everything that CI runs
-	$(BIN)/pytest -m "not slow" -n 2
+test: check  ## before every commit: minutes
+	$(PYTEST) -m "not slow and not release"
 
-test-all: check  ## the slow tests too
-	$(BIN)/pytest -n 2
+test-all: test test-slow  ## everything that CI runs
 
-check: lint $(READY)  ## style, architecture, import contract
+test-slow: $(READY)  ## every product of parameters, kills, examples
+	$(PYTEST) -m "slow and not release"
+
+test-release: $(READY)  ## before a release, by hand: hours
+	$(PYTEST) -m release
+
+check: lint $(READY)  ## style, dependencies, architecture, import contract
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/pytest -q tests/test_architecture.py
 
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/deptry keras_kd examples
+
+versions: $(READY)  ## a sample of the tests on the lowest, newest and nightly versions
+	$(BIN)/python versions/try_versions.py
 
 clean:
 	rm -rf $(VENV) runs build *.egg-info
@@ -33,4 +48,4 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --constraint constraints.txt --editable '.[dev]'
-	touch $(READY)
+	: > $(READY)

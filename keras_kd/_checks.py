@@ -76,6 +76,29 @@ def invalid(where, expected, got, fix):
     return error
 
 
+def not_installed(where, library, extra, *, kind=InvalidInputError):
+    """The error for a library that comes with an extra of keras-kd.
+
+    Args:
+        where: str, the class or function that needs it.
+        library: str, its name, and where there is none if that is not everywhere.
+        extra: str, as in pyproject.toml.
+        kind: class of the error.
+
+    Returns:
+        An error, to be raised by the caller.
+
+    Example:
+        >>> error = not_installed("label_with_beam", "Apache Beam", "beam")
+        >>> str(error).endswith('Install it: pip install "keras-kd[beam]".')
+        True
+    """
+    return kind(
+        f"{where}: expected {library}, got none that can be imported. Install it: "
+        f'pip install "keras-kd[{extra}]".'
+    )
+
+
 def is_number(value):
     """Whether `value` is a finite real number (a bool is not).
 

@@ -1,5 +1,6 @@
 """What the documents say is what was measured, and what they show runs."""
 
+import ast
 import importlib
 import json
 import re
@@ -15,6 +16,7 @@ EXPORT = (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
 STUDENTS = (ROOT / "docs" / "students.md").read_text(encoding="utf-8")
 EXPLAIN = (ROOT / "docs" / "explain.md").read_text(encoding="utf-8")
 DEVICES = (ROOT / "docs" / "devices.md").read_text(encoding="utf-8")
+DOCUMENTS = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
 TABLES = {
     "export_routes": ("export_routes", "table", EXPORT),
     "export_matrix": ("_export_matrix_table", "table", EXPORT),
@@ -40,6 +42,18 @@ def test_table_of_devices_is_that_of_the_result_file(data, monkeypatch):
     assert "\n".join(table(results[data])) in DEVICES
 
 
+@pytest.mark.parametrize("name", sorted(path.name for path in DOCUMENTS))
+def test_python_blocks_import_what_there_is(name):
+    """A quick look; that they run is a slow test of each document."""
+    (document,) = (path for path in DOCUMENTS if path.name == name)
+    blocks = re.findall(r"```python\n(.*?)```", document.read_text("utf-8"), re.S)
+    tree = ast.parse("\n".join(blocks))
+    imports = (ast.Import, ast.ImportFrom)
+    found = [one for one in ast.walk(tree) if isinstance(one, imports)]
+    exec(compile(ast.Module(found, []), str(document), "exec"), {})
+
+
+@pytest.mark.slow
 def test_first_block_runs(tmp_path):
     block = re.findall(r"```python\n(.*?)```", EXPORT, re.S)[0]
     result = subprocess.run(
@@ -54,6 +68,7 @@ def test_first_block_runs(tmp_path):
     assert (tmp_path / "student_model.h").exists()
 
 
+@pytest.mark.slow
 def test_blocks_of_students_run_in_order(tmp_path):
     program = "\n".join(re.findall(r"```python\n(.*?)```", STUDENTS, re.S))
     result = subprocess.run(
@@ -68,6 +83,7 @@ def test_blocks_of_students_run_in_order(tmp_path):
     assert (tmp_path / "budget.png").exists()
 
 
+@pytest.mark.slow
 def test_blocks_of_explain_run_and_tensorboard_can_read_what_they_write(tmp_path):
     program = "\n".join(re.findall(r"```python\n(.*?)```", EXPLAIN, re.S))
     result = subprocess.run(

@@ -49,6 +49,7 @@ def test_digits_is_short():
     assert len(lines) < 40
 
 
+@pytest.mark.slow
 def test_your_own_images(images, tmp_path):
     out = tmp_path / "out"
     output = run(
@@ -58,6 +59,7 @@ def test_your_own_images(images, tmp_path):
     assert (out / "student-int8.tflite").exists()
 
 
+@pytest.mark.slow
 def test_an_ensemble_is_compressed_into_a_student_better_than_most_members():
     printed = re.findall(r"^(\w+).*: +(\d\.\d+)$", run("03_ensemble.py"), re.M)
     assert [name for name, _ in printed] == ["member"] * 3 + ["ensemble", "student"]
@@ -66,6 +68,7 @@ def test_an_ensemble_is_compressed_into_a_student_better_than_most_members():
     assert max(members) < ensemble
 
 
+@pytest.mark.slow
 def test_several_workers_train_one_student(tmp_path):
     program = ROOT / "examples" / "04_several_workers.py"
     run(program.name, "teacher", tmp_path)
@@ -77,6 +80,7 @@ def test_several_workers_train_one_student(tmp_path):
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["student.keras"]
 
 
+@pytest.mark.slow
 def test_student_for_a_microcontroller_keeps_its_accuracy_in_four_bits(tmp_path):
     output = run("05_quantization_aware.py", tmp_path)
     found = re.search(r"accuracy of the file +(\d\d\.\d\d) %", output)
@@ -85,6 +89,7 @@ def test_student_for_a_microcontroller_keeps_its_accuracy_in_four_bits(tmp_path)
     assert (tmp_path / "student_model.c").exists()
 
 
+@pytest.mark.slow
 def test_student_within_a_budget(tmp_path):
     output = run("06_to_a_budget.py", tmp_path)
     size = (tmp_path / "student.tflite").stat().st_size
@@ -99,6 +104,7 @@ def percentages(line):
     return [float(found) for found in re.findall(r"(\d+\.\d)%", line)]
 
 
+@pytest.mark.slow
 def test_a_class_never_shown():
     teacher, student, corrected = run("07_a_class_never_shown.py").splitlines()
     assert min(percentages(teacher)) > 90
@@ -106,12 +112,14 @@ def test_a_class_never_shown():
     assert percentages(corrected)[1] > 60
 
 
+@pytest.mark.slow
 def test_few_labels():
     teacher, alone, student = map(percentages, run("08_few_labels.py").splitlines())
     assert student[0] > alone[0]
     assert teacher[0] > 80
 
 
+@pytest.mark.slow
 def test_temperature():
     teacher, *students = run("09_temperature.py").splitlines()
     assert percentages(teacher)[0] > 95

@@ -26,6 +26,7 @@ COMMANDS = [
 ]
 
 
+@pytest.mark.slow
 def test_python_blocks_run_in_order(tmp_path):
     program = "\n".join(text for language, text in BLOCKS if language == "python")
     result = subprocess.run(

@@ -1,6 +1,7 @@
 """A .tflite file on the device it is for: what it needs, and what it answers."""
 
 from keras_kd.benchmark._micro_boards import BOARDS, Board, BoardFit, fits
+from keras_kd.benchmark._programs import write_programs
 from keras_kd.benchmark.compare import Comparison, FileTimes, compare
 from keras_kd.benchmark.figure import figure_of
 from keras_kd.benchmark.golden import write_golden
@@ -25,4 +26,5 @@ __all__ = [
     "measure",
     "table_of",
     "write_golden",
+    "write_programs",
 ]

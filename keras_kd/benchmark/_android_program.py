@@ -31,7 +31,7 @@ def find_program(target, abis):
     """
     try:
         build = export_folder("android") / "build"
-    except DeviceError:  # installed without the repository: benchmark_model will do
+    except DeviceError:  # no programs at all: benchmark_model will do
         return None
     for abi in abis:
         folder = build / abi

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from keras_kd._checks import not_installed
 from keras_kd.benchmark._micro_flash import flash_bytes
 from keras_kd.benchmark._micro_golden import check_golden
 from keras_kd.benchmark.golden import read_outputs
@@ -64,11 +65,8 @@ def _version():
     try:
         return importlib.metadata.version("tflite-micro")
     except importlib.metadata.PackageNotFoundError as error:
-        raise DeviceError(
-            f"{TARGET}: the Python package tflite-micro is not installed. Install it "
-            "with `pip install tflite-micro` (there are wheels for Linux on x86-64 "
-            "only)."
-        ) from error
+        library = "the Python package tflite-micro (it is for Linux on x86-64 only)"
+        raise not_installed(TARGET, library, TARGET, kind=DeviceError) from error
 
 
 def _arena(place):

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from keras_kd._checks import invalid
+from keras_kd._keras_internals import all_layers
 from keras_kd.benchmark import measure
 from keras_kd.benchmark.host import describe_machine
 from keras_kd.budget._records import digest, model_digest
@@ -179,7 +180,7 @@ def make_distinct(student):
     generator = np.random.default_rng(0)
     statistics_ = {
         id(weight)
-        for layer in student._flatten_layers()
+        for layer in all_layers(student)
         if isinstance(layer, keras.layers.Normalization)
         for weight in layer.weights
     }

@@ -12,6 +12,7 @@ import numpy as np
 
 from keras_kd._checks import invalid, is_number
 from keras_kd._files import check_writable, write_json
+from keras_kd._keras_internals import all_layers
 from keras_kd.budget.limits import WHERE
 
 _COUNTS = ("params", "size_bytes", "macs", "arena_bytes")
@@ -122,7 +123,7 @@ def model_digest(model):
     """
     statistics = [
         keras.ops.convert_to_numpy(weight)
-        for layer in model._flatten_layers()
+        for layer in all_layers(model)
         if isinstance(layer, keras.layers.Normalization)
         for weight in layer.weights
     ]

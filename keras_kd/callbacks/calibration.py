@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_kd._checks import invalid
+from keras_kd._keras_internals import mask_of, set_less_is_better
 from keras_kd.distiller.hard_loss import is_sparse
 
 
@@ -68,8 +69,7 @@ class ExpectedCalibrationError(keras.metrics.Metric):
         # or batches makes wrong.
         self.gaps = self.add_variable((num_bins,), "zeros", name="gaps")
         self.count = self.add_variable((), "zeros", name="count")
-        # From this Keras's callbacks know that less is better.
-        self._direction = "down"
+        set_less_is_better(self)
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Counts one batch.
@@ -80,7 +80,7 @@ class ExpectedCalibrationError(keras.metrics.Metric):
             y_pred: `(batch, ..., num_classes)`, logits or probabilities.
             sample_weight: None, `(batch,)`, or one for each decision.
         """
-        mask = getattr(y_pred, "_keras_mask", None)
+        mask = mask_of(y_pred)
         y_pred = ops.cast(y_pred, "float32")
         y_true = ops.convert_to_tensor(y_true)
         if self.multi_label or y_pred.shape[-1] == 1:

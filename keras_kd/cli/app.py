@@ -15,6 +15,7 @@ from keras_kd.cli import (
     export,
     inspect,
     label,
+    programs,
     report,
     shrink,
     verify,
@@ -38,6 +39,7 @@ for module in (
     inspect,
     verify,
     benchmark,
+    programs,
     explain,
     report,
 ):

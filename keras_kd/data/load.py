@@ -3,15 +3,9 @@
 from dataclasses import dataclass
 
 from keras_kd._checks import check_choice, invalid
-from keras_kd.data import arrays, images
 from keras_kd.data.split import Split
 
-_SOURCES = {
-    "digits": arrays.load_digits,
-    "npz": arrays.load_npz,
-    "tfds": images.load_tfds,
-    "folder": images.load_folder,
-}
+_SOURCES = ("digits", "npz", "tfds", "folder")
 
 
 @dataclass(frozen=True)
@@ -72,7 +66,7 @@ def load(name="digits", *, image_size=None):
         ((8, 8, 1), 10)
     """
     source, _, place = name.partition(":")
-    check_choice("keras_kd.data.load", "name", source, tuple(_SOURCES))
+    check_choice("keras_kd.data.load", "name", source, _SOURCES)
     if bool(place) == (source == "digits"):
         raise invalid(
             "keras_kd.data.load",
@@ -80,7 +74,7 @@ def load(name="digits", *, image_size=None):
             f'"{name}"',
             "Write the name or path after the colon.",
         )
-    parts, class_names = _SOURCES[source](place, image_size)
+    parts, class_names = _loader(source)(place, image_size)
     for part, split in parts.items():
         if not len(split):
             raise invalid(
@@ -91,3 +85,17 @@ def load(name="digits", *, image_size=None):
             )
     shape = tuple(parts["train"].examples.element_spec["x"].shape)
     return DataSet(name, **parts, class_names=tuple(class_names), input_shape=shape)
+
+
+def _loader(source):
+    """The function that reads a kind of data set."""
+    # Here, because a Distiller needs neither: tensorflow-datasets and what is used of
+    # scikit-learn were most of the time that its import takes beside Keras's.
+    from keras_kd.data import arrays, images
+
+    return {
+        "digits": arrays.load_digits,
+        "npz": arrays.load_npz,
+        "tfds": images.load_tfds,
+        "folder": images.load_folder,
+    }[source]

@@ -7,6 +7,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_kd._checks import check_fraction
+from keras_kd._keras_internals import compiled_loss, loss_tracker, require_compiled
 from keras_kd.data import as_examples
 from keras_kd.distiller.batch import batch_size, counted, share_here, unpack
 from keras_kd.distiller.distributed import OnSeveralWorkers, of_replica
@@ -209,7 +210,7 @@ class Distiller(SavedWithoutTeacher, OnSeveralWorkers, LogsWhatWasTold, keras.Mo
         Raises:
             ValueError: Before the first step, for models or data that cannot be used.
         """
-        self._assert_compile_called("fit")
+        require_compiled(self, "fit")
         require_teacher(self)
         # A data set is looked at once: every look would start its pipeline anew.
         if not isinstance(x, tf.data.Dataset) or self._checked_data() is not x:
@@ -281,7 +282,7 @@ class Distiller(SavedWithoutTeacher, OnSeveralWorkers, LogsWhatWasTold, keras.Mo
         hard = None
         if batch.labels is not None:
             outputs = student.logits if self.infers_hard_loss else predictions
-            hard = self._compile_loss(batch.labels, outputs, batch.sample_weight)
+            hard = compiled_loss(self)(batch.labels, outputs, batch.sample_weight)
             student = counted(student, batch.labels, self.loss)
             hard *= replicas * share_here(student.mask)
         total = self.objective(
@@ -294,5 +295,5 @@ class Distiller(SavedWithoutTeacher, OnSeveralWorkers, LogsWhatWasTold, keras.Mo
             training=training,
         )
         total, loss = of_replica(total, batch_size(student))
-        self._loss_tracker.update_state(total, sample_weight=batch_size(student))
+        loss_tracker(self).update_state(total, sample_weight=batch_size(student))
         return loss

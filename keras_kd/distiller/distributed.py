@@ -13,13 +13,14 @@ import tensorflow as tf
 from keras import ops
 
 from keras_kd._checks import invalid
+from keras_kd._keras_internals import BetweenKerasAndReplicas, all_layers
 
 # Which TensorFlow gives where none was set.
 NO_SEED = 87654321
 LOST_WORKER = (tf.errors.UnavailableError, tf.errors.AbortedError)
 
 
-class OnSeveralWorkers:
+class OnSeveralWorkers(BetweenKerasAndReplicas):
     """The part of a distiller that trains under a `tf.distribute` strategy.
 
     Keras 3.15 cannot `fit` under `MultiWorkerMirroredStrategy`, nor group steps by
@@ -57,26 +58,25 @@ class OnSeveralWorkers:
             )
             raise
 
-    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        if iterator is not None and spans_workers(self.distribute_strategy):
-            # Keras would take the mean of the batch over the workers.
-            local = self.distribute_strategy.experimental_local_results
-            for _, _, batches in iterator:
-                data_batch = keras.tree.map_structure(
-                    lambda part: local(part)[0], next(batches)
-                )
-                break
-            iterator = None
-        super()._maybe_symbolic_build(iterator, data_batch)
+    def batch_to_build_on(self, iterator):
+        """What this worker has of the first batch, or None; called by Keras."""
+        if iterator is None or not spans_workers(self.distribute_strategy):
+            return None
+        # Keras would take the mean of the batch over the workers.
+        local = self.distribute_strategy.experimental_local_results
+        for _, _, batches in iterator:
+            return keras.tree.map_structure(lambda part: local(part)[0], next(batches))
+        return None
 
-    def _make_function(self, step_function):
+    def compiled_function(self, step_function, compiled):
+        """A function of an iterator that runs one step or more; called by Keras."""
         strategy = self.distribute_strategy
         is_training = step_function == self.train_step
         if is_training and strategy.num_replicas_in_sync > 1 and _has_statistics(self):
             step_function = _of_examples(step_function)
         if spans_workers(strategy):
             step_function = _with_an_axis(step_function)
-        function = super()._make_function(step_function)
+        function = compiled(step_function)
         if strategy.num_replicas_in_sync == 1 and self.steps_per_execution > 1:
             return function
 
@@ -205,7 +205,7 @@ def over_replicas(number):
 
 def _has_statistics(model):
     kind = keras.layers.BatchNormalization
-    return any(isinstance(layer, kind) for layer in model._flatten_layers())
+    return any(isinstance(layer, kind) for layer in all_layers(model))
 
 
 def _of_examples(step_function):

@@ -1,5 +1,7 @@
 """What a distiller logs of a step: the values that the batch could tell."""
 
+from keras_kd._keras_internals import has_unbuilt_metrics, loss_tracker
+
 
 class LogsWhatWasTold:
     """The part of `Distiller` that reads its metrics after a step."""
@@ -8,7 +10,7 @@ class LogsWhatWasTold:
         """The values to log: those that the batch could tell something about."""
         told = self.objective.told
         if y is None:
-            told = [self._loss_tracker, *told]
+            told = [loss_tracker(self), *told]
             return {metric.name: metric.result() for metric in told}
         logs = super().compute_metrics(x, y, y_pred, sample_weight)
         for metric in self._trackers:
@@ -18,7 +20,7 @@ class LogsWhatWasTold:
 
     def get_metrics_result(self):
         """The logged values; without the user's metrics before they saw labels."""
-        if self._compile_metrics is None or self._compile_metrics.built:
+        if not has_unbuilt_metrics(self):
             return super().get_metrics_result()
-        told = [self._loss_tracker, *self._trackers]
+        told = [loss_tracker(self), *self._trackers]
         return {metric.name: metric.result() for metric in told}

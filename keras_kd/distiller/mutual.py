@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from keras_kd._keras_internals import compiled_loss, loss_tracker, require_compiled
 from keras_kd.data import as_examples
 from keras_kd.distiller.batch import batch_mean, unpack
 from keras_kd.distiller.distributed import OnSeveralWorkers, of_replica
@@ -180,7 +181,7 @@ class MutualDistiller(SavedWithStudents, OnSeveralWorkers, keras.Model):
         Raises:
             ValueError: Before the first step, for models or data that cannot be used.
         """
-        self._assert_compile_called("fit")
+        require_compiled(self, "fit")
         # A data set is looked at once: every look would start its pipeline anew.
         if not isinstance(x, tf.data.Dataset) or self._checked_data() is not x:
             with self.distribute_strategy.scope():
@@ -250,7 +251,7 @@ class MutualDistiller(SavedWithStudents, OnSeveralWorkers, keras.Model):
         batch_size = ops.shape(outputs[0].logits)[0]
         total = ops.cast(sum(ops.sum(loss) for loss in self.losses), "float32")
         for number, own in enumerate(outputs):
-            hard = replicas * self._compile_loss(
+            hard = replicas * compiled_loss(self)(
                 batch.labels,
                 own.logits if self.infers_hard_loss else predictions[number],
                 batch.sample_weight,
@@ -266,7 +267,7 @@ class MutualDistiller(SavedWithStudents, OnSeveralWorkers, keras.Model):
                 value, _ = of_replica(value, batch_size)
                 tracker.update_state(value, sample_weight=batch_size)
         total, loss = of_replica(total, batch_size)
-        self._loss_tracker.update_state(total, sample_weight=batch_size)
+        loss_tracker(self).update_state(total, sample_weight=batch_size)
         return loss
 
 

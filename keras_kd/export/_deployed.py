@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from keras_kd._checks import check_choice, invalid
+from keras_kd._keras_internals import all_layers
 from keras_kd.export._scaling import Scaling
 from keras_kd.export.quantization import input_range, is_quantization_aware
 from keras_kd.outputs import Head, find_head, forward
@@ -140,7 +141,7 @@ def _in_float32(model):
 
     The converter has no builtin operations for float16 arithmetic.
     """
-    layers = model._flatten_layers()
+    layers = all_layers(model)
     if all(layer.compute_dtype == layer.variable_dtype for layer in layers):
         return model
     try:

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_kd._checks import invalid
+from keras_kd._keras_internals import mask_of, set_mask
 from keras_kd.losses.base import DistillationLoss
 
 
@@ -129,9 +130,9 @@ def _multiplied(loss, factor):
         if not len(values.shape):
             return values
         multiplied = values * ops.cast(factor, values.dtype)
-        mask = getattr(values, "_keras_mask", None)
+        mask = mask_of(values)
         if mask is not None:
-            multiplied._keras_mask = mask
+            set_mask(multiplied, mask)
         return multiplied
 
     copied.call = call

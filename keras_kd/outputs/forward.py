@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from keras_kd._checks import invalid
+from keras_kd._keras_internals import mask_of, set_mask
 from keras_kd.outputs.layers import find_layer
 from keras_kd.outputs.recording import record
 
@@ -180,10 +181,10 @@ def _logits(predictions, head, calls):
         logits = _float32(calls[(id(head.layer), head.attribute)][-1].argument)
     else:
         logits = logits_of(predictions, head)
-    mask = getattr(predictions, "_keras_mask", None)
+    mask = mask_of(predictions)
     if mask is not None:
         # Where Keras's own losses look for it.
-        logits._keras_mask = mask
+        set_mask(logits, mask)
     return logits, mask
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import keras
 
 from keras_kd._checks import invalid
+from keras_kd._keras_internals import origin
 
 # In others, such as recurrent layers, `activation` is not that of the output.
 _WITH_ACTIVATION = (
@@ -135,9 +136,8 @@ def _last_layer(model, number):
     outputs = getattr(model, "outputs", None)
     if not outputs:
         return None if isinstance(model, keras.Model) else model
-    history = outputs[number]._keras_history
-    last = history.operation
-    return last if last is model else _last_layer(last, history.tensor_index)
+    last, _, index = origin(outputs[number])
+    return last if last is model else _last_layer(last, index)
 
 
 def _recognise(layer):

@@ -3,6 +3,7 @@
 import keras
 
 from keras_kd._checks import invalid, near_matches
+from keras_kd._keras_internals import inner_layers
 
 
 def layer_paths(model):
@@ -55,8 +56,7 @@ def find_layer(model, path):
 
 
 def _collect(parent, prefix, paths, seen):
-    # Only Keras itself lists the layers inside a layer that is not a model.
-    for layer in parent._flatten_layers(include_self=False, recursive=False):
+    for layer in inner_layers(parent):
         if id(layer) in seen or isinstance(layer, keras.layers.InputLayer):
             continue
         path = f"{prefix}{layer.name}"

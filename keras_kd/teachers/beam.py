@@ -6,7 +6,7 @@ from pathlib import Path
 
 import keras
 
-from keras_kd._checks import check_positive, invalid
+from keras_kd._checks import check_positive, invalid, not_installed
 from keras_kd.data import load
 from keras_kd.teachers import _store
 from keras_kd.teachers._labelling import Labelling
@@ -37,8 +37,8 @@ def label_with_beam(
 
     The folder comes to hold the same bytes as that of `label`, if the machines compute
     alike; either goes on with what the other began. It needs
-    `pip install keras-kd[beam]`, here and on the workers, whose number and place are up
-    to the runner:
+    `pip install "keras-kd[beam]"`, here and on the workers, whose number and place are
+    up to the runner:
 
     - here, in processes: `--runner=DirectRunner --direct_running_mode=multi_processing
       --direct_num_workers=4` (which waits for ever for a worker that the system has
@@ -201,12 +201,7 @@ def _check_beam():
     try:
         import apache_beam  # noqa: F401
     except ImportError as error:
-        raise invalid(
-            WHERE,
-            "Apache Beam",
-            f"none that can be imported ({error})",
-            "Install it: pip install keras-kd[beam].",
-        ) from error
+        raise not_installed(WHERE, "Apache Beam", "beam") from error
 
 
 def _check_arguments(teacher, dataset, tasks):

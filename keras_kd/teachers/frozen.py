@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_kd._checks import invalid
+from keras_kd._keras_internals import all_layers
 from keras_kd.outputs import (
     Head,
     ModelOutputs,
@@ -135,7 +136,7 @@ def architecture(model):
         A str, equal for models that are made alike; for a subclassed model that does
         not tell its settings, the classes of its layers only.
     """
-    layers = model._flatten_layers()
+    layers = all_layers(model)
     try:
         config = model.get_config()
     except NotImplementedError:

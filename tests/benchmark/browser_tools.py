@@ -10,7 +10,7 @@ from pathlib import Path
 import keras_kd
 from keras_kd.benchmark._browser_packages import find_node, packages_folder
 from keras_kd.export import convert
-from tests.benchmark.tools import need
+from tests.programs import need
 
 WEB = Path(keras_kd.__file__).parents[1] / "export" / "web"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

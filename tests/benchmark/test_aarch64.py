@@ -10,7 +10,7 @@ from keras_kd.benchmark._linux_build import built_program
 from keras_kd.benchmark.golden import write_golden
 from keras_kd.benchmark.measurement import DeviceError
 from keras_kd.benchmark.request import Request
-from tests.benchmark.tools import need
+from tests.programs import need
 
 
 @pytest.fixture
@@ -18,6 +18,7 @@ def emulator():
     need("qemu-aarch64", "aarch64-linux-gnu-gcc", "make")
 
 
+@pytest.mark.quick_for("digits-int8")
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 @pytest.mark.parametrize("student", ["digits", "colour"])
 def test_classes_are_those_of_the_host(emulator, student, precision, request, tmp_path):

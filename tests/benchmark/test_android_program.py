@@ -21,7 +21,7 @@ from keras_kd.benchmark.measurement import DeviceError
 from keras_kd.benchmark.request import Request
 from tests.benchmark.android_phone import AndroidPhone, elf
 from tests.benchmark.test_android_output import COMPILED
-from tests.benchmark.tools import need
+from tests.programs import need
 
 EXPORT = Path(__file__).parents[2] / "export"
 ABI, TRIPLE = {

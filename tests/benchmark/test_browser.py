@@ -36,6 +36,7 @@ def students(request, digits_student, digits, colour_student, colour_test):
     return student
 
 
+@pytest.mark.quick_for("digits int8")
 @pytest.mark.parametrize(
     "name", ["digits float32", "digits int8", "colour float32", "colour int8"]
 )

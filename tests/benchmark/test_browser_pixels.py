@@ -8,7 +8,7 @@ from sklearn.datasets import load_digits
 
 from keras_kd.export.normalization import Normalization
 from tests.benchmark.browser_tools import evaluate
-from tests.benchmark.tools import need
+from tests.programs import need
 
 GREY = {"dtype": "float32", "shape": [1, 8, 8, 1]}
 COLOUR = {"dtype": "float32", "shape": [1, 4, 4, 3]}

@@ -1,7 +1,6 @@
 """The plain C of students on an emulated Cortex-M4."""
 
 import json
-import shutil
 import subprocess
 
 import numpy as np
@@ -12,6 +11,9 @@ from keras_kd.benchmark import DeviceError, cortex_m, measure, write_golden
 from keras_kd.benchmark._programs import export_folder
 from keras_kd.benchmark.request import Request
 from keras_kd.export import inspect, write_plain_c
+from tests.programs import needs
+
+emulated = needs("make", "arm-none-eabi-gcc", "qemu-system-arm")
 
 
 @pytest.fixture
@@ -23,6 +25,7 @@ def temporary(tmp_path, monkeypatch):
     return folder
 
 
+@emulated
 @pytest.mark.parametrize("student", ["digits", "colour"])
 def test_same_classes_as_the_host_and_same_bytes_as_tflm(student, request):
     path = request.getfixturevalue(f"{student}_files")["int8"]
@@ -38,6 +41,7 @@ def test_same_classes_as_the_host_and_same_bytes_as_tflm(student, request):
     assert found.p50_ms is None
 
 
+@emulated
 def test_sizes_and_instructions(digits_files, tmp_path):
     path = digits_files["int8"]
     written = write_plain_c(path, tmp_path)
@@ -51,6 +55,7 @@ def test_sizes_and_instructions(digits_files, tmp_path):
     assert abs(again.instructions - found.instructions) <= 40
 
 
+@needs("make", "gcc")
 def test_program_on_a_pc_keeps_the_contract(digits_files, digits_test, tmp_path):
     path, (x, _) = digits_files["int8"], digits_test
     written = write_plain_c(path, tmp_path)
@@ -80,6 +85,7 @@ def test_program_on_a_pc_keeps_the_contract(digits_files, digits_test, tmp_path)
     assert done.stderr == b"no golden inputs in host\n"
 
 
+@emulated
 def test_float_student_and_corrupt_file(digits_files, tmp_path, temporary):
     with pytest.raises(InvalidInputError, match="float32"):
         measure(digits_files["float32"], target="cortex-m4")
@@ -101,21 +107,24 @@ def test_float_student_and_corrupt_file(digits_files, tmp_path, temporary):
 def test_missing_tool_is_named_with_its_package(
     digits_files, tmp_path, monkeypatch, tool, package
 ):
-    for name in ("make", "arm-none-eabi-gcc", "arm-none-eabi-size", "qemu-system-arm"):
+    for name in cortex_m._PACKAGES:
         if name != tool:
-            (tmp_path / name).symlink_to(shutil.which(name))
+            (tmp_path / name).write_text("#!/bin/sh\n")
+            (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(DeviceError, match=f"{tool} is not installed.*{package}") as e:
         measure(digits_files["int8"], target="cortex-m4")
     assert "\n" not in str(e.value)
 
 
-def test_installed_without_the_repository(digits_files, tmp_path, monkeypatch):
+@emulated
+def test_programs_that_are_not_there(digits_files, tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_KD_EXPORT", str(tmp_path))
     with pytest.raises(DeviceError, match="KERAS_KD_EXPORT"):
         measure(digits_files["int8"], target="cortex-m4")
 
 
+@emulated
 def test_golden_inputs_of_another_file(digits_files, colour_files, tmp_path):
     golden = tmp_path / "golden"
     x = np.zeros((2, *inspect(colour_files["int8"]).inputs[0].shape[1:]))
@@ -124,6 +133,7 @@ def test_golden_inputs_of_another_file(digits_files, colour_files, tmp_path):
         cortex_m.run(Request(digits_files["int8"], "cortex-m4", golden=golden))
 
 
+@emulated
 @pytest.mark.parametrize("tool", ["make", "qemu-system-arm"])
 def test_nothing_is_left_of_an_interruption(digits_files, temporary, monkeypatch, tool):
     real = subprocess.run
@@ -139,6 +149,7 @@ def test_nothing_is_left_of_an_interruption(digits_files, temporary, monkeypatch
     assert list(temporary.iterdir()) == []
 
 
+@emulated
 def test_program_that_fails_says_so_in_a_line(digits_files, monkeypatch):
     monkeypatch.setattr(cortex_m, "_BOARD", ("-M", "none"))
     with pytest.raises(DeviceError, match="qemu-system-arm failed") as error:

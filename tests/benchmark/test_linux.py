@@ -15,7 +15,7 @@ from keras_kd.benchmark.golden import write_golden
 from keras_kd.benchmark.measurement import DeviceError
 from keras_kd.benchmark.request import Request
 from keras_kd.export import convert
-from tests.benchmark.tools import need
+from tests.programs import need
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from keras_kd.benchmark._linux_library import LIBRARY, litert_folder
 from keras_kd.benchmark._programs import export_folder
 from keras_kd.benchmark.golden import write_golden
 from keras_kd.benchmark.measurement import DeviceError
-from tests.benchmark.tools import need
+from tests.programs import need
 
 MACHINE = platform.machine()
 
@@ -129,7 +129,7 @@ def test_program_is_as_fast_as_litert_says():
         assert medians[0] / medians[1] == pytest.approx(1, abs=0.1)
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_program_is_as_fast_as_litert_says_now(monkeypatch, tmp_path):
     need("gcc", "make")
     root = export_folder("linux").parents[1]

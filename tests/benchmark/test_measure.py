@@ -7,8 +7,7 @@ from types import SimpleNamespace
 import pytest
 import tensorflow as tf
 
-from keras_kd.benchmark import DeviceError, Measurement, OperationTime, measure
-from keras_kd.benchmark._programs import export_folder
+from keras_kd.benchmark import Measurement, OperationTime, measure
 from keras_kd.benchmark.targets import TARGETS, target_module
 
 DONE = Measurement("host", "host CPU", "a machine", "LiteRT", p50_ms=1.0, p90_ms=1.1)
@@ -139,12 +138,3 @@ def two_outputs(tmp_path):
 def test_every_target_has_a_module_that_runs(name):
     target = "ssh:user@board" if name == "ssh" else name
     assert callable(target_module(target).run)
-
-
-def test_programs_are_found_beside_the_package_or_where_one_says(tmp_path, monkeypatch):
-    assert (export_folder("linux") / "Makefile").is_file()
-    (tmp_path / "linux").mkdir()
-    monkeypatch.setenv("KERAS_KD_EXPORT", str(tmp_path))
-    assert export_folder("linux") == tmp_path / "linux"
-    with pytest.raises(DeviceError, match="KERAS_KD_EXPORT"):
-        export_folder("web")

@@ -12,6 +12,7 @@ from keras_kd.benchmark import BOARDS, DeviceError, fits, measure, microcontroll
 from keras_kd.benchmark._programs import export_folder
 from keras_kd.benchmark.request import Request
 from keras_kd.export import inspect, write_c_array
+from tests.programs import needs
 
 from ..export.micro_program import run_on_micro
 
@@ -121,7 +122,7 @@ def test_faults_are_one_clear_line(digits_files, tmp_path, monkeypatch):
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr("importlib.metadata.version", missing)
-    with pytest.raises(DeviceError, match="pip install tflite-micro"):
+    with pytest.raises(DeviceError, match=r"pip install .keras-kd\[microcontroller\]"):
         measure(digits_files["int8"], target="microcontroller")
 
 
@@ -170,6 +171,7 @@ def test_facts_of_boards_are_possible():
         assert board.source.startswith("https://")
 
 
+@needs("g++", "arm-none-eabi-g++")
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 def test_program_for_tflm_agrees_with_the_c_array(digits_files, tmp_path, precision):
     """Against a stub of its interface, which tells nothing of its real sources."""

@@ -15,7 +15,7 @@ from keras_kd.benchmark.golden import write_golden
 from keras_kd.benchmark.measurement import DeviceError
 from keras_kd.benchmark.request import Request
 from tests.benchmark.board import LocalBoard, has_ended, make_key
-from tests.benchmark.tools import need
+from tests.programs import need
 
 # Longer than a test waits: it is ended before.
 FOREVER = 10_000_000
@@ -193,6 +193,7 @@ except KeyboardInterrupt:
 """
 
 
+@pytest.mark.slow
 def test_keyboard_interrupt_leaves_nothing(board, colour_files):
     command = [sys.executable, "-c", PROGRAM, colour_files["float32"], board.target]
     ours = subprocess.Popen([*map(str, command), str(FOREVER)], start_new_session=True)

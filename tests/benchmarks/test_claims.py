@@ -127,7 +127,7 @@ def test_corrected_bias_finds_what_is_hidden(script, monkeypatch):
     assert 3.5 < found["correction"] < 6.5
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @pytest.mark.parametrize(
     "name",
     ["ensembles", "less_data", "noisy_labels", "patience", "survives_quantization"],
@@ -136,6 +136,7 @@ def test_claim_runs_and_goes_on(script, name, digits, tmp_path, monkeypatch):
     _run_small(script, name, tmp_path, monkeypatch)
 
 
+@pytest.mark.slow
 def test_short_claim_runs_and_goes_on(script, tmp_path, monkeypatch):
     _run_small(script, "missing_class", tmp_path, monkeypatch)
 
@@ -159,6 +160,7 @@ def _run_small(script, name, tmp_path, monkeypatch):
     assert json.dumps(again) == json.dumps(found)
 
 
+@pytest.mark.slow
 def test_shared_rates_are_those_of_usual_students(script, tmp_path):
     """A claim's own way to learn is tuned but where the task shares its rates."""
     study, whole = script("_study"), script("_task").task_of("digits")
@@ -184,6 +186,7 @@ def test_shared_rates_are_those_of_usual_students(script, tmp_path):
     assert (tmp_path / "shared" / "usual" / "rates" / study.ALONE).is_dir()
 
 
+@pytest.mark.slow
 def test_usual_student_without_labels_learns_from_the_teacher_alone(script, tmp_path):
     """It equals a student whose labels are all wrong, but for the rounding of a sum."""
     study, task = script("_study"), script("_task")

@@ -46,6 +46,7 @@ def test_every_loss_is_run_or_said_not_to_apply(script):
     assert sorted([*named, *recipes.NOT_APPLICABLE]) == sorted(EVERY_LOSS)
 
 
+@pytest.mark.slow
 def test_an_interrupted_comparison_ends_like_an_uninterrupted_one(
     run, tmp_path, capsys
 ):

@@ -24,6 +24,7 @@ def bench(peers):
     return peers.Bench(epochs=2, teacher_epochs=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("other", ["keras_kl", "website"])
 def test_methods_that_are_the_same_give_the_same_student(peers, bench, other):
     ours, theirs = (
@@ -34,6 +35,7 @@ def test_methods_that_are_the_same_give_the_same_student(peers, bench, other):
         np.testing.assert_allclose(one, another, rtol=0.02, atol=0.004)
 
 
+@pytest.mark.slow
 def test_default_loss_and_no_teacher_give_other_students(peers, bench):
     weights = [
         np.concatenate([w.ravel() for w in bench.trained(make, 3)[0].get_weights()])
@@ -43,6 +45,7 @@ def test_default_loss_and_no_teacher_give_other_students(peers, bench):
     assert np.abs(weights[0] - weights[2]).max() > 0.05
 
 
+@pytest.mark.slow
 def test_result_file_has_every_peer(peers, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(peers, "MAKERS", {"ours": peers.MAKERS["ours"]})
     options = ["--repeats", 2, "--epochs", 2, "--out", tmp_path]

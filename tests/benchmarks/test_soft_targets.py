@@ -26,6 +26,7 @@ def eager():
     tf.config.run_functions_eagerly(False)
 
 
+@pytest.mark.slow
 def test_every_part_is_measured(eager, script, monkeypatch, tmp_path, capsys):
     soft_targets, runs = script("soft_targets"), script("_soft_targets_runs")
     monkeypatch.setattr(soft_targets, "TASKS", ("label",))

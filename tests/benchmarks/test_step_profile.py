@@ -46,6 +46,7 @@ def test_frame_is_no_operation(profile, name):
     assert not profile.is_operation(name)
 
 
+@pytest.mark.slow
 def test_a_real_step_is_recorded_and_its_shares_are_of_the_whole(profile, monkeypatch):
     for _ in range(2):  # Keras numbers the names of what comes later
         keras.optimizers.Adam()

@@ -69,6 +69,7 @@ def test_damaged_files_are_not_used(content, tmp_path):
     assert records.read("key") == costs | {"latencies_ms": [0.5]}
 
 
+@pytest.mark.quick_for("other0")
 @pytest.mark.parametrize(
     "other",
     [
@@ -105,6 +106,7 @@ def test_digest_is_of_architecture_and_names_not_of_weights():
     assert len(others) == 3
 
 
+@pytest.mark.slow
 def test_digest_is_the_same_in_another_process():
     program = (
         "from keras_kd.budget._records import model_digest\n"

@@ -34,6 +34,7 @@ def times(monkeypatch):
     return use
 
 
+@pytest.mark.slow
 def test_largest_within_a_latency_that_follows_the_work(
     times, net, every_student, tmp_path
 ):
@@ -51,6 +52,7 @@ def test_largest_within_a_latency_that_follows_the_work(
     assert len(done) == count
 
 
+@pytest.mark.slow
 def test_near_the_limit_the_median_of_three_counts(times, tmp_path):
     net = convnet((8, 8, 1), 10, width=8)
     options = {"max_latency_ms": 10.0, "divisor": 16, "cache": tmp_path}

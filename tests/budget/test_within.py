@@ -67,6 +67,7 @@ def test_chosen_is_the_largest_that_fits(
         assert [one.fits for one in found.tried if one.params == larger] == [False]
 
 
+@pytest.mark.quick_for("int8")
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 def test_file_of_the_trained_student_is_no_larger_than_measured(
     precision, arrays, tmp_path
@@ -99,6 +100,7 @@ def test_file_of_the_trained_student_is_no_larger_than_measured(
     assert 0.98 * found.chosen.size_bytes < trained <= found.chosen.size_bytes
 
 
+@pytest.mark.slow
 def test_depths_are_searched_for_the_largest_of_all(cache):
     net = residual_net((8, 8, 1), 10, width=16, stages=1, blocks=2)
     shallow, narrow = (
@@ -111,6 +113,7 @@ def test_depths_are_searched_for_the_largest_of_all(cache):
     assert (1.0, narrow) in {(one.depth, one.params) for one in found.tried}
 
 
+@pytest.mark.slow
 def test_transformer_of_tokens_fits(file_of, cache, tmp_path):
     net = token_transformer(8, 50, 4, width=16, blocks=1, heads=2)
     found = within(net, max_size_bytes=25_000, divisor=4, cache=cache)
@@ -121,6 +124,7 @@ def test_transformer_of_tokens_fits(file_of, cache, tmp_path):
     assert all(one.over == ("max_size_bytes",) for one in above)
 
 
+@pytest.mark.slow
 def test_student_has_the_teachers_weights_if_asked(net, arrays, cache):
     x = arrays[0][:64]
     found = within(
@@ -149,6 +153,7 @@ def test_progress_shows_the_last_candidate(net, cache, capsys):
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.slow
 def test_latency_of_this_machine(cache):
     net = convnet((8, 8, 1), 10, width=8)
     found = within(net, max_latency_ms=10_000, cache=False)

@@ -200,6 +200,7 @@ def test_reset_forgets(rows):
     assert float(metric.result()) == 0.0
 
 
+@pytest.mark.slow
 def test_distiller_with_it_is_loaded_in_a_new_process(
     teacher, student, arrays, tmp_path
 ):

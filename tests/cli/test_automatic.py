@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import time
 
 import keras
@@ -14,7 +13,7 @@ from keras_kd.cli import _automatic
 from keras_kd.cli._automatic import AutomaticRun
 from keras_kd.export import LiteRtModel, verify
 from keras_kd.students import convnet
-from tests.cli.test_commands import COMMAND, ENVIRONMENT, run
+from tests.cli.command import run, start
 
 SETTINGS = {
     "alpha": 0.1,
@@ -44,9 +43,8 @@ def teacher(digits, tmp_path_factory):
 @pytest.fixture(autouse=True)
 def cache(tmp_path_factory, monkeypatch):
     """A cache of measured students that no other run has filled."""
-    folder = str(tmp_path_factory.getbasetemp() / "keras_home")
-    monkeypatch.setenv("KERAS_HOME", folder)
-    monkeypatch.setitem(ENVIRONMENT, "KERAS_HOME", folder)
+    folder = tmp_path_factory.getbasetemp() / "keras_home"
+    monkeypatch.setenv("KERAS_HOME", str(folder))
 
 
 def automatic(teacher, out, *more):
@@ -66,6 +64,7 @@ def in_process(teacher, digits, folder):
     )
 
 
+@pytest.mark.slow
 def test_the_file_fits_is_good_and_is_what_the_summary_says(teacher, digits, tmp_path):
     out = tmp_path / "run"
     limits = ("--max-size", "13kB", "--ram", "32KiB", "--max-latency", "1s")
@@ -101,15 +100,11 @@ def test_the_file_fits_is_good_and_is_what_the_summary_says(teacher, digits, tmp
     assert max(map(len, shown.splitlines())) <= 80
 
 
+@pytest.mark.slow
 def test_killed_it_goes_on_with_the_same_command(teacher, tmp_path):
     out = tmp_path / "run"
     arguments = automatic(teacher, out, "--max-params", "6k", "--epochs", 40)
-    process = subprocess.Popen(
-        [COMMAND, *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=ENVIRONMENT,
-    )
+    process = start(*arguments)
     deadline = time.monotonic() + 180
     while not list(out.glob("checkpoint/epoch-*")):
         assert time.monotonic() < deadline
@@ -123,6 +118,7 @@ def test_killed_it_goes_on_with_the_same_command(teacher, tmp_path):
     assert not list(out.glob("checkpoint*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_better", [True, False])
 def test_student_that_loses_as_int8_is_trained_for_it(
     teacher, digits, tmp_path, monkeypatch, is_better
@@ -150,6 +146,7 @@ def test_student_that_loses_as_int8_is_trained_for_it(
     assert not list(out.glob("checkpoint*"))
 
 
+@pytest.mark.slow
 def test_stopped_at_the_end_it_trains_nothing_again(
     teacher, digits, tmp_path, monkeypatch
 ):
@@ -172,6 +169,7 @@ def test_stopped_at_the_end_it_trains_nothing_again(
     assert (out / "results.json").exists()
 
 
+@pytest.mark.slow
 def test_untrained_teacher_is_noticed(digits, tmp_path, capsys):
     path = tmp_path / "teacher.keras"
     model = convnet((8, 8, 1), 10, width=32)

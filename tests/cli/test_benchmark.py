@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import subprocess
 
 import keras
 import pytest
@@ -11,8 +10,7 @@ import pytest
 from keras_kd.benchmark import BOARDS
 from keras_kd.export import convert
 from keras_kd.students import convnet
-
-from .test_commands import COMMAND, ENVIRONMENT
+from tests.cli import command
 
 # Nobody listens at port 1: a board that is switched off.
 NOWHERE = "ssh:nobody@127.0.0.1:1"
@@ -32,18 +30,11 @@ def files(tmp_path_factory):
 
 
 def outcome(*arguments, code=0):
-    """What is on the screen, and in the errors, of a program that ends with `code`."""
-    result = subprocess.run(
-        [COMMAND, "benchmark", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=ENVIRONMENT,
-    )
-    assert result.returncode == code, result.stdout + result.stderr
-    lines = [x for x in result.stdout.splitlines() if not x.startswith("Written to")]
+    """What is on the screen, and in the errors, of a command that ends with `code`."""
+    stdout, stderr = command.outcome("benchmark", *arguments, code=code)
+    lines = [x for x in stdout.splitlines() if not x.startswith("Written to")]
     assert max(map(len, lines), default=0) <= 80
-    return result.stdout, result.stderr
+    return stdout, stderr
 
 
 def test_table_says_what_was_measured_where(files, tmp_path):

@@ -1,12 +1,8 @@
 """The command line as a person uses it."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -15,26 +11,7 @@ import pytest
 from keras_kd.export import convert
 from keras_kd.report import read_run
 from keras_kd.students import convnet
-
-COMMAND = Path(sys.executable).parent / "keras-kd"
-ENVIRONMENT = {**os.environ, "COLUMNS": "80"}
-
-
-def heeds_interrupts():
-    """For a child process: a shell lets programs in its background ignore Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def run(*arguments, code=0):
-    result = subprocess.run(
-        [COMMAND, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=ENVIRONMENT,
-    )
-    assert result.returncode == code, result.stdout + result.stderr
-    return result.stdout if code == 0 else result.stderr
+from tests.cli.command import run, start
 
 
 @pytest.fixture(scope="module")
@@ -68,12 +45,12 @@ def distill(models, out, *more):
 
 def test_distill_export_verify_and_benchmark(models, tmp_path):
     out = tmp_path / "run"
-    shown = run(*distill(models, out, "--epochs", 25, "--learning-rate", 0.01))
+    shown = run(*distill(models, out, "--epochs", 15, "--learning-rate", 0.01))
     results = json.loads((out / "results.json").read_text())
     teacher, student = results["rows"]
     assert student["accuracy"] > 0.9
     assert student["params"] * 10 < teacher["params"]
-    assert results["settings"]["epochs"] == 25
+    assert results["settings"]["epochs"] == 15
     assert f"{student['accuracy']:.1%}" in shown
     assert sorted(path.name for path in out.iterdir()) == [
         "results.json",
@@ -102,6 +79,7 @@ def test_distill_export_verify_and_benchmark(models, tmp_path):
     assert "student-float32" in shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "end", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"]
 )
@@ -110,14 +88,7 @@ def test_distill_that_was_stopped_goes_on_and_leaves_nothing_half(
 ):
     out = tmp_path / "run"
     arguments = distill(models, out, "--epochs", 60)
-    process = subprocess.Popen(
-        [COMMAND, *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=ENVIRONMENT,
-        preexec_fn=heeds_interrupts,
-    )
+    process = start(*arguments)
     deadline = time.monotonic() + 120
     while not list(out.glob("checkpoint/epoch-*")):
         assert time.monotonic() < deadline
@@ -185,16 +156,7 @@ def test_distill_refuses_to_go_on_with_other_settings(models, tmp_path):
 )
 def test_bad_input_is_one_clear_line_and_exit_code_2(models, arguments, message):
     (models / "bad.keras").write_bytes(b"no model")
-    result = subprocess.run(
-        [COMMAND, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=models,
-        env=ENVIRONMENT,
-    )
-    assert result.returncode == 2, result.stderr
-    (line,) = result.stderr.strip().splitlines()
+    (line,) = run(*arguments, code=2, cwd=models).strip().splitlines()
     assert line.startswith("Error ")
     assert message in line
 
@@ -219,9 +181,27 @@ def test_alpha_out_of_range_is_one_line(models, tmp_path):
     assert "`alpha` to be a number in [0, 1], got 2.0" in message
 
 
+def program(*arguments):
+    """The exit code of the program itself, and what it prints to stderr."""
+    process = start(*arguments)
+    _, stderr = process.communicate(timeout=300)
+    return process.returncode, stderr
+
+
+def test_the_program_itself_hides_native_logs_and_ends_with_2(models):
+    damaged = models / "damaged.tflite"
+    damaged.write_bytes((models / "student.tflite").read_bytes()[:2000])
+    code, stderr = program("benchmark", damaged)
+    assert code == 2
+    (line,) = stderr.splitlines()
+    assert line.startswith("Error ")
+
+
+@pytest.mark.slow
 def test_debug_shows_the_traceback(tmp_path):
-    message = run("export", tmp_path / "no.keras", "--debug", code=1)
-    assert "Traceback" in message
+    code, stderr = program("export", tmp_path / "no.keras", "--debug")
+    assert code == 1
+    assert "Traceback" in stderr
 
 
 def test_help_names_every_command():
@@ -231,22 +211,15 @@ def test_help_names_every_command():
         assert "Options" in run(name, "--help")
 
 
-def test_demo_keeps_its_promises(tmp_path):
-    out = tmp_path / "demo"
-    shown = run("demo", "--out", out)
+def check_demo(out, shown):
+    """What holds for every demo: each row is whole, each file is there and told.
+
+    Returns:
+        The results, and their rows by name.
+    """
     results = json.loads((out / "results.json").read_text())
     rows = {row["name"]: row for row in results["rows"]}
-    teacher, scratch, student = rows["teacher"], rows["scratch"], rows["distilled"]
     assert [row["kind"] for row in results["rows"]].count("tflite") == 7
-    assert teacher["accuracy"] >= 0.98
-    assert student["params"] * 10 <= teacher["params"]
-    assert student["params"] == scratch["params"]
-    assert student["accuracy"] >= 0.95 * teacher["accuracy"]
-    int8 = rows["student, int8"]
-    assert int8["accuracy"] >= student["accuracy"] - 0.01
-    few = results["few_labels"]
-    low = rows[f"distilled, {few} labels"]["accuracy_ci95"][0]
-    assert low > rows[f"scratch, {few} labels"]["accuracy_ci95"][1]
     for row in results["rows"]:
         assert row["accuracy_ci95"][0] <= row["accuracy"] <= row["accuracy_ci95"][1]
         is_file = row["kind"] == "tflite"
@@ -257,6 +230,26 @@ def test_demo_keeps_its_promises(tmp_path):
     for name in ("teacher.keras", "distilled.keras", "student-int8.json"):
         assert (out / name).exists(), name
     assert max(map(len, shown.splitlines())) <= 80
-    assert f"{int8['size_bytes'] / 1000:.1f} kB" in shown
+    assert f"{rows['student, int8']['size_bytes'] / 1000:.1f} kB" in shown
     loaded = keras.models.load_model(out / "distilled.keras")
     assert np.isfinite(loaded.get_weights()[0]).all()
+    return results, rows
+
+
+def test_demo_writes_and_shows_all_of_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("keras_kd.cli._demo_run.EPOCHS", 1)
+    check_demo(tmp_path, run("demo", "--out", tmp_path))
+
+
+@pytest.mark.slow
+def test_demo_keeps_its_promises(tmp_path):
+    results, rows = check_demo(tmp_path, run("demo", "--out", tmp_path))
+    teacher, scratch, student = rows["teacher"], rows["scratch"], rows["distilled"]
+    assert teacher["accuracy"] >= 0.98
+    assert student["params"] * 10 <= teacher["params"]
+    assert student["params"] == scratch["params"]
+    assert student["accuracy"] >= 0.95 * teacher["accuracy"]
+    assert rows["student, int8"]["accuracy"] >= student["accuracy"] - 0.01
+    few = results["few_labels"]
+    low = rows[f"distilled, {few} labels"]["accuracy_ci95"][0]
+    assert low > rows[f"scratch, {few} labels"]["accuracy_ci95"][1]

@@ -9,7 +9,7 @@ from keras import layers
 from keras_kd._checks import InvalidInputError
 from keras_kd.cli.app import app
 from keras_kd.export import quantization_aware
-from tests.cli.test_commands import run
+from tests.cli.command import run
 
 
 @pytest.fixture(scope="module")

@@ -1,14 +1,11 @@
 """`keras-kd inspect`, `check` and `distill --target` as a person uses them."""
 
-import subprocess
-
 import keras
 import pytest
 from keras import layers
 
 from keras_kd.export import convert, inspect
-
-from .test_commands import COMMAND, ENVIRONMENT, run
+from tests.cli.command import run
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +52,12 @@ def test_check_tells_and_its_exit_code_too(folder):
 
 def test_check_lists_problems_with_exit_code_1(folder):
     arguments = ("check", folder / "loop.keras", "--target", "microcontroller")
-    shown = outcome(*arguments)
+    shown = run(*arguments, code=1)
     assert "Problem reader: WHILE." in shown
     assert "unroll=True" in shown
     assert "will not run on the target microcontroller" in shown
     small = ("check", folder / "small.keras", "--target", "microcontroller")
-    assert "arena" in outcome(*small, "--ram", "1kB")
+    assert "arena" in run(*small, "--ram", "1kB", code=1)
 
 
 @pytest.mark.parametrize("ram", ["much", "0", "-1", "64 pounds"])
@@ -75,22 +72,9 @@ def test_distill_stops_before_it_reads_the_teacher(folder, tmp_path):
     teacher.write_bytes(b"no model")
     arguments = ("distill", "--teacher", teacher, "--out", tmp_path / "run")
     student = ("--student", folder / "loop.keras", "--target", "microcontroller")
-    assert "Problem reader: WHILE." in outcome(*arguments, *student)
+    assert "Problem reader: WHILE." in run(*arguments, *student, code=1)
     assert not (tmp_path / "run").exists()
     student = ("--student", folder / "small.keras", "--target", "microcontroller")
     assert ".keras file" in run(*arguments, *student, "--ram", "64kB", code=2)
     message = run(*arguments, "--student", folder / "small.keras", "--ram=1k", code=2)
     assert "--target with --ram" in message
-
-
-def outcome(*arguments):
-    """What is on the screen when the program ends with exit code 1."""
-    result = subprocess.run(
-        [COMMAND, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=ENVIRONMENT,
-    )
-    assert result.returncode == 1, result.stdout + result.stderr
-    return result.stdout

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import subprocess
 import time
 
 import keras
@@ -11,7 +10,7 @@ import pytest
 
 from keras_kd.students import convnet
 from keras_kd.teachers import SoftTargets
-from tests.cli.test_commands import COMMAND, ENVIRONMENT, heeds_interrupts, run
+from tests.cli.command import run, start
 
 DISTILL = ["distill", "--student", "student.keras"]
 SOFT = [*DISTILL, "--soft-targets", "soft"]
@@ -56,12 +55,12 @@ def test_label_then_distill_without_the_teacher(models, digits, tmp_path):
     assert line.endswith("--crop 1 --flip")
 
     shown = run(
-        *distill(models, soft, out, "--crop", 1, "--flip", "--epochs", 25),
+        *distill(models, soft, out, "--crop", 1, "--flip", "--epochs", 10),
         *("--learning-rate", 0.01),
     )
     (student,) = json.loads((out / "results.json").read_text())["rows"]
     # Mirrored digits are hard for both; chance is 0.1.
-    assert student["accuracy"] > 0.7
+    assert student["accuracy"] > 0.5
     assert student["teacher_agreement"] is None
     assert f"{student['accuracy']:.1%}" in shown
     assert np.isfinite(
@@ -69,18 +68,12 @@ def test_label_then_distill_without_the_teacher(models, digits, tmp_path):
     ).all()
 
 
+@pytest.mark.slow
 def test_stopped_labelling_goes_on_with_the_same_command(models, tmp_path):
     whole, out = tmp_path / "whole", tmp_path / "soft"
     # One file a view, so that there is a moment between two of them.
     arguments = label(models, out, "--views", 20, "--crop", 1, "--batch-size", 32)
-    process = subprocess.Popen(
-        [COMMAND, *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=ENVIRONMENT,
-        preexec_fn=heeds_interrupts,
-    )
+    process = start(*arguments)
     while not list(out.glob("shard-*")):
         assert process.poll() is None
         time.sleep(0.02)
@@ -127,15 +120,6 @@ def test_bad_input_is_one_clear_line_and_exit_code_2(models, arguments, message)
     generator = np.random.default_rng(0)
     x, y = generator.random((200, 8, 8, 1)), np.arange(200) % 10
     np.savez(models / "other.npz", x=x, y=y)
-    result = subprocess.run(
-        [COMMAND, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=models,
-        env=ENVIRONMENT,
-    )
-    assert result.returncode == 2, result.stderr
-    (line,) = result.stderr.strip().splitlines()
+    (line,) = run(*arguments, code=2, cwd=models).strip().splitlines()
     assert line.startswith("Error ")
     assert message in line

@@ -9,7 +9,7 @@ from PIL import Image
 from scipy.special import softmax
 
 from keras_kd.students import convnet
-from tests.cli.test_commands import run
+from tests.cli.command import run
 
 
 @pytest.fixture(scope="module")

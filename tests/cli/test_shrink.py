@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_kd.students import convnet, shrink
-from tests.cli.test_commands import run
+from tests.cli.command import run
 
 
 @pytest.fixture(scope="module")

@@ -1,29 +1,13 @@
 """`keras-kd verify`: what it shows, writes, and tells the shell."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import keras
 import pytest
 
 from keras_kd.export import convert, verify
 from keras_kd.students import convnet
-
-COMMAND = Path(sys.executable).parent / "keras-kd"
-ENVIRONMENT = {**os.environ, "COLUMNS": "80"}
-
-
-def run(*arguments):
-    return subprocess.run(
-        [COMMAND, "verify", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=ENVIRONMENT,
-    )
+from tests.cli.command import outcome, run
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +28,11 @@ def files(digits, tmp_path_factory):
 def test_details_and_json_say_what_verify_found(files, digits, tmp_path):
     tflite, model = files
     out = tmp_path / "found.json"
-    done = run(tflite, "--model", model, "--details", "--json", out)
-    assert done.returncode == 0, done.stderr
+    stdout = run("verify", tflite, "--model", model, "--details", "--json", out)
     expected = verify(tflite, keras.models.load_model(model), digits.test)
     assert json.loads(out.read_text()) == json.loads(expected.to_json())
     assert [path.name for path in tmp_path.iterdir()] == ["found.json"]
-    lines = done.stdout.splitlines()
+    lines = stdout.splitlines()
     shown = [line for line in lines if not line.startswith("Written to")]
     assert max(map(len, shown)) <= 80
     for name, value in expected.lines():
@@ -65,15 +48,16 @@ def test_details_and_json_say_what_verify_found(files, digits, tmp_path):
 def test_too_low_an_accuracy_is_exit_code_1_and_one_line(files, tmp_path):
     tflite, model = files
     out = tmp_path / "found.json"
-    done = run(tflite, "--model", model, "--fail-below", 0.999, "--json", out)
-    assert done.returncode == 1
-    [line] = done.stderr.splitlines()
+    arguments = ("verify", tflite, "--model", model)
+    options = ("--fail-below", 0.999, "--json", out)
+    stdout, stderr = outcome(*arguments, *options, code=1)
+    [line] = stderr.splitlines()
     assert "below 99.90%" in line
     assert "95 % interval" in line
-    assert "accuracy of the file" in done.stdout
+    assert "accuracy of the file" in stdout
     # What was found is written all the same: one will want to know why.
     assert json.loads(out.read_text())["accuracy"] < 0.999
-    assert run(tflite, "--model", model, "--fail-below", 0.1).returncode == 0
+    run(*arguments, "--fail-below", 0.1)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +69,5 @@ def test_too_low_an_accuracy_is_exit_code_1_and_one_line(files, tmp_path):
 )
 def test_unusable_options_are_exit_code_2_and_one_line(files, options, message):
     tflite, model = files
-    done = run(tflite, "--model", model, *options)
-    assert done.returncode == 2
-    [line] = done.stderr.splitlines()
+    [line] = run("verify", tflite, "--model", model, *options, code=2).splitlines()
     assert message in line

@@ -65,7 +65,7 @@ def test_run_that_was_killed_twice_ends_like_one_that_was_not(tmp_path, whole):
     assert_ends_like(whole, tmp_path, epochs=EPOCHS - 2)
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_run_that_was_killed_in_every_epoch_ends_like_one_that_was_not(tmp_path, whole):
     # In the first epoch, with nothing to go on from; then one epoch further each time.
     for batches in (3, 9, 6, 6, 4):

@@ -52,6 +52,7 @@ def files(folder):
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*.h5")}
 
 
+@pytest.mark.slow
 def test_killed_chain_goes_on_to_the_same_models(tmp_path):
     whole = weights("born_again", tmp_path / "whole")
     cut = tmp_path / "cut"
@@ -68,7 +69,7 @@ def test_killed_chain_goes_on_to_the_same_models(tmp_path):
     assert files(cut / "chain" / "1-generation") == first
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @pytest.mark.parametrize("kind", ["born_again", "assistants"])
 def test_chain_survives_kills_at_random_moments(kind, tmp_path):
     begun = time.monotonic()
@@ -92,7 +93,7 @@ def test_chain_survives_kills_at_random_moments(kind, tmp_path):
     assert_same_weights(weights(kind, cut), whole)
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @pytest.mark.parametrize(
     "pattern", ["*/checkpoint/unfinished/*.h5", "*/unfinished/*.h5"]
 )

@@ -222,6 +222,7 @@ def test_best_epoch_of_the_monitor_is_handed_on(models, arrays, options):
     assert [len(history["loss"]) for history in chain.histories] == [4, 4]
 
 
+@pytest.mark.slow
 def test_generation_after_generation(arrays, options):
     """The first from labels alone, like `fit` of the student; each teaches the next."""
     keras.utils.set_random_seed(5)

@@ -137,7 +137,7 @@ def plain(pair, digits):
         {"jit_compile": True},
         {"steps_per_execution": 8},
         pytest.param(
-            {"steps_per_execution": 8, "jit_compile": True}, marks=pytest.mark.slow
+            {"steps_per_execution": 8, "jit_compile": True}, marks=pytest.mark.release
         ),
     ],
     ids=["eager", "xla", "eight_steps", "eight_steps_xla"],

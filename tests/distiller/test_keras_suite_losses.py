@@ -52,6 +52,7 @@ def feature(loss="mse", layer="second"):
     return FeatureDistillation(loss, layer, layer)
 
 
+@pytest.mark.quick_for("mse", "object")
 @pytest.mark.parametrize(
     ("loss", "of_numpy"),
     [
@@ -194,6 +195,7 @@ def structure(kind, first, second):
     return {"a": first, "b": second} if kind is dict else [first, second]
 
 
+@pytest.mark.quick_for("both-dict", "one-list")
 @pytest.mark.parametrize("kind", [dict, list])
 @pytest.mark.parametrize("second", ["mse", None], ids=["both", "one"])
 def test_nested_losses_for_several_outputs(kind, second, data):

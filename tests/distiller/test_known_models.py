@@ -21,6 +21,7 @@ def trained(distiller, x, y, epochs=2, **options):
     return history
 
 
+@pytest.mark.slow
 def test_networks_of_keras_applications():
     generator = np.random.default_rng(0)
     x = generator.uniform(0, 255, (8, 32, 32, 3)).astype("float32")
@@ -87,6 +88,7 @@ def test_text_classifiers_of_keras_hub(texts):
     assert history["loss"][-1] < history["loss"][0]
 
 
+@pytest.mark.slow
 def test_language_models_of_keras_hub(texts):
     ids, is_token = texts
     inputs = {"token_ids": ids[:, :-1], "padding_mask": is_token[:, :-1]}

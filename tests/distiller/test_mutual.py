@@ -96,6 +96,7 @@ def test_three_students_hear_the_mean_of_their_peers(make_model, arrays):
     assert history["loss"][0] == pytest.approx(np.mean(expected), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_without_weight_each_student_learns_alone(make_model, arrays):
     students = [make_model(6), make_model(12)]
     alone = [clone(model) for model in students]
@@ -149,6 +150,7 @@ def test_logged_values_are_those_of_the_formula(make_model, arrays):
     np.testing.assert_allclose(distiller.predict(x, verbose=0), mean, atol=1e-5)
 
 
+@pytest.mark.quick_for("eager")
 @pytest.mark.parametrize(
     "options",
     [{"run_eagerly": True}, {"jit_compile": True}, {"steps_per_execution": 4}],
@@ -191,6 +193,7 @@ def test_mixed_precision_scales_the_loss(make_model, arrays):
     assert history["loss"][-1] < 0.8 * history["loss"][0]
 
 
+@pytest.mark.slow
 def test_training_continues_exactly_after_loading(students, arrays, tmp_path):
     weight = keras.optimizers.schedules.PolynomialDecay(0.0, 10, 1.0)
     distiller = together(
@@ -278,6 +281,7 @@ def test_subclassed_students_are_built_on_the_first_batch(arrays):
         together([Small(), Small(7)], from_logits=True).fit(*arrays)
 
 
+@pytest.mark.slow
 def test_two_tiny_students_learn_together_as_well_as_alone(make_model, arrays, digits):
     def accuracy(model):
         x, y = digits.validation.arrays()

@@ -164,6 +164,7 @@ def test_each_output_may_have_its_weights(data):
     assert logged["student_loss"] == pytest.approx(hard, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_training_goes_on_exactly_after_loading(data, tmp_path):
     x, y = data
     teacher, student = network(12), network(3)
@@ -241,6 +242,7 @@ def test_regression_learns_from_a_teacher(data):
     assert logged["logit_regression_loss"] == pytest.approx(soft, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_generations_teach_each_other_all_outputs(data, tmp_path):
     chain = keras_kd.distiller.born_again(
         network(4), lambda: network(4), 2, *data, folder=tmp_path / "chain", epochs=2

@@ -73,6 +73,7 @@ def assert_equal(ours, theirs):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_a_fresh_process_goes_on_exactly(teacher, make_model, arrays, tmp_path):
     x, y = arrays
     heads = two_heads(32), two_heads(8)
@@ -105,9 +106,9 @@ def test_a_fresh_process_goes_on_exactly(teacher, make_model, arrays, tmp_path):
     ("kind", "name"),
     [
         ("hint", "{epoch}.weights.h5"),
-        pytest.param("hint", "{epoch}.keras", marks=pytest.mark.slow),
-        pytest.param("mean_teacher", "{epoch}.weights.h5", marks=pytest.mark.slow),
-        pytest.param("mean_teacher", "{epoch}.keras", marks=pytest.mark.slow),
+        pytest.param("hint", "{epoch}.keras", marks=pytest.mark.release),
+        pytest.param("mean_teacher", "{epoch}.weights.h5", marks=pytest.mark.release),
+        pytest.param("mean_teacher", "{epoch}.keras", marks=pytest.mark.release),
     ],
 )
 def test_training_goes_on_from_any_checkpoint(

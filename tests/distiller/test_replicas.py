@@ -86,7 +86,7 @@ def class_error(y_true, y_pred):
     return keras.ops.mean(keras.ops.square(gap), axis=-1)
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @pytest.mark.parametrize(
     "loss",
     [
@@ -157,8 +157,8 @@ def test_they_count_losses_of_keras_once(two_replicas, pair, data):
     "left",
     [
         1,
-        pytest.param(0, marks=pytest.mark.slow),
-        pytest.param(7, marks=pytest.mark.slow),
+        pytest.param(0, marks=pytest.mark.release),
+        pytest.param(7, marks=pytest.mark.release),
     ],
 )
 def test_they_train_the_weights_of_a_loss_whatever_the_last_batch(
@@ -173,7 +173,7 @@ def test_they_train_the_weights_of_a_loss_whatever_the_last_batch(
     assert two == pytest.approx(one, rel=1e-4)
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_a_distiller_saved_on_two_goes_on_alone(two_replicas, pair, data, tmp_path):
     def make():
         loss = keras.losses.MeanAbsoluteError()
@@ -191,7 +191,7 @@ def test_a_distiller_saved_on_two_goes_on_alone(two_replicas, pair, data, tmp_pa
     assert loaded.optimizer.iterations == one.optimizer.iterations
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_several_steps_at_once(two_replicas, pair, data):
     results = [
         trained_on(two_replicas, pair, data, regression(), steps_per_execution=count)

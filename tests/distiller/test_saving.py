@@ -125,6 +125,7 @@ def test_config_keeps_schedules_and_an_inferred_loss(trained, file):
     assert loaded.objective.weights == [1.0, 0.5]
 
 
+@pytest.mark.quick_for("import keras, keras_kd")
 @pytest.mark.parametrize(
     "imports",
     [

@@ -65,6 +65,7 @@ def assert_same(ours, theirs):
         )
 
 
+@pytest.mark.slow
 def test_two_workers_find_what_one_process_finds(two, one):
     assert {"val_loss", "accuracy", "weight 3", "evaluated loss", "predicted"} < set(
         one
@@ -74,10 +75,12 @@ def test_two_workers_find_what_one_process_finds(two, one):
         assert_same(worker, one)
 
 
+@pytest.mark.slow
 def test_two_devices_find_what_one_finds(two_replicas, one, tmp_path):
     assert_same(worker_program.trained(two_replicas, tmp_path), one)
 
 
+@pytest.mark.slow
 def test_only_the_chief_keeps_what_it_saves(two, folder, one):
     assert [list(worker["saved"]) for worker in two] == [[True, True], [True, False]]
     assert [path.name for path in (folder / "saved").iterdir()] == ["best.weights.h5"]
@@ -89,6 +92,7 @@ def test_only_the_chief_keeps_what_it_saves(two, folder, one):
         np.testing.assert_allclose(weight, theirs, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_keras_has_a_distiller_that_cannot(errors):
     """Where this fails Keras has learned it, and `OnSeveralWorkers` may go."""
     for said in errors:
@@ -96,11 +100,13 @@ def test_keras_has_a_distiller_that_cannot(errors):
         assert "PerReplica" in said["keras"]
 
 
+@pytest.mark.slow
 def test_workers_with_different_teachers_are_refused(errors):
     for said in errors:
         assert "got workers that differ in teacher. " in said["teacher"]
 
 
+@pytest.mark.slow
 def test_workers_without_a_seed_are_refused(errors):
     for said in errors:
         assert "got no seed. " in said["seed"]
@@ -128,12 +134,13 @@ def assert_goes_on(folder, one, epochs):
     assert not (folder / "backup").exists()
 
 
+@pytest.mark.slow
 def test_killed_chief_is_reported_and_the_run_goes_on(first_run, folder, one):
     assert_reported(*first_run)
     assert_goes_on(folder, one, epochs=2)
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @pytest.mark.parametrize("victim", [0, 1])
 def test_worker_killed_twice_is_reported_and_the_run_goes_on(tmp_path, victim, one):
     """In the second epoch, and, when it has gone on from there, in the third."""

@@ -125,6 +125,7 @@ def test_grad_cam_plus_plus_is_that_of_the_paper():
         np.testing.assert_allclose(found.student[n], expected, atol=1e-4)
 
 
+@pytest.mark.quick_for("grad_cam++")
 @pytest.mark.parametrize("method", ["grad_cam++", "saliency"])
 def test_randomised_students_agree_by_chance(method):
     found = []

@@ -109,6 +109,12 @@ def random_inputs(model, number=20):
     return np.random.default_rng(0).normal(size=shape).astype("float32")
 
 
+@pytest.mark.quick_for(
+    "image_of_all_kinds-int8",
+    "sequence_of_all_kinds-float32",
+    "decoder-int16x8",
+    "loop-float32",
+)
 @pytest.mark.parametrize(
     ("make", "precision"), CASES, ids=lambda one: getattr(one, "__name__", one)
 )
@@ -153,7 +159,7 @@ def test_arena_of_a_chain_by_hand(tmp_path):
     assert inspect(path).arena_bytes == 4 * 8 * 8 * (2 + 6)
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_arena_of_every_architecture(name, tmp_path):
     """The estimate and the list of operations agree with TFLM, whatever it does."""

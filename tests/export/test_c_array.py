@@ -10,6 +10,7 @@ from keras import layers
 
 from keras_kd._checks import InvalidInputError
 from keras_kd.export import convert, inspect, write_c_array
+from tests.programs import need
 
 from .micro_program import run_on_micro
 
@@ -73,6 +74,7 @@ def files(tmp_path_factory):
 
 def build(folder, compiler, *options, program=PROGRAM, suffix="c"):
     """A program of the two files and another."""
+    need(compiler)
     main = folder / f"main.{suffix}"
     main.write_text(program)
     command = [compiler, *options, *STRICT, "-o", folder / "program", main]

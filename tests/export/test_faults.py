@@ -92,6 +92,7 @@ def test_server_that_has_ended_is_started_again(model, tmp_path):
     assert is_whole(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after_s", [0.1, 0.5])
 def test_killed_program_leaves_whole_files(after_s, tmp_path):
     program = start_program(tmp_path, 10)
@@ -107,6 +108,7 @@ def test_killed_program_leaves_whole_files(after_s, tmp_path):
     assert not Path(f"/proc/{server}").exists()
 
 
+@pytest.mark.slow
 def test_two_programs_at_one_path_leave_one_whole_pair(tmp_path):
     programs = [start_program(tmp_path, units) for units in (10, 700)]
     try:

@@ -22,6 +22,7 @@ def compared(model, path, x, **options):
     return verify(path, model, (x, y), layer_examples=24).layers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_layers_of_a_float_file_are_those_of_keras(name, tmp_path):
     """A tensor that is matched with the wrong layer would show as a large error."""
@@ -46,6 +47,7 @@ def branches():
     return keras.Model(inputs, layers.Dense(3, name="scores")(x), name="net")
 
 
+@pytest.mark.quick_for("inner")
 @pytest.mark.parametrize("name", ["first", "inner", "outer", "scores"])
 def test_layer_that_broke_is_the_worst(name, tmp_path):
     model = branches()

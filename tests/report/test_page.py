@@ -142,6 +142,9 @@ def test_runs_of_one_name_are_told_apart(whole_run, tmp_path):
         assert f"{folder}: distilled" in text
 
 
+@pytest.mark.quick_for(
+    "gone0-There are no results", "gone3-No student.keras or distilled.keras"
+)
 @pytest.mark.parametrize(
     ("gone", "said"),
     [

@@ -123,11 +123,12 @@ def test_catalogue_can_be_shrunk(name):
 QUICK = [(name, "microcontroller") for name in MODELS]
 
 
+@pytest.mark.quick_for("convnet-microcontroller", "token_transformer-microcontroller")
 @pytest.mark.parametrize(
     ("name", "target"),
     [
         pytest.param(
-            name, target, marks=[] if (name, target) in QUICK else pytest.mark.slow
+            name, target, marks=[] if (name, target) in QUICK else pytest.mark.release
         )
         for name in MODELS
         for target in ("mobile", "browser", "microcontroller")
@@ -148,7 +149,7 @@ def test_layers_of_a_shrunk_net_pair_with_those_of_the_same_names(name):
     assert all(pair.teacher_layer == pair.student_layer for pair in pairs)
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 @pytest.mark.parametrize("name", MODELS)
 def test_catalogue_converts(name, precision, tmp_path):

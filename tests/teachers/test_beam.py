@@ -67,6 +67,7 @@ def with_too_bright(bad_id):
     return make
 
 
+@pytest.mark.slow
 def test_several_processes_write_what_label_writes(teacher, path, digits, tmp_path):
     seen = tmp_path / "seen"
     seen.mkdir()
@@ -151,6 +152,7 @@ def test_another_teacher_is_refused(make_model, path, tmp_path):
     assert contents(tmp_path / "store") == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "flags", [None, direct("multi_threading", 2), PORTABLE], ids=["", "direct", "port"]
 )
@@ -262,11 +264,12 @@ def test_success_is_what_lies_in_the_folder(path, runner, expected, tmp_path):
 
 def test_missing_beam_is_told_before_anything_else(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "apache_beam", None)
-    with pytest.raises(ValueError, match=r"pip install keras-kd\[beam\]"):
+    with pytest.raises(ValueError, match=r"pip install .keras-kd\[beam\]"):
         label_with_beam(None, None, tmp_path / "store")
     assert not (tmp_path / "store").exists()
 
 
+@pytest.mark.slow
 def test_beam_is_not_imported_unasked():
     program = "import sys, keras_kd.teachers; print('apache_beam' in sys.modules)"
     result = subprocess.run(

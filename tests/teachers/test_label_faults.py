@@ -52,6 +52,7 @@ def shards(folder):
     return sorted(folder.glob("shard-*"))
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments_it_ends_with_the_same_bytes(whole, tmp_path):
     process = start("kill", tmp_path, 4, 6, 0)
     output, errors = process.communicate()
@@ -152,6 +153,7 @@ def test_what_no_disk_can_hold_is_refused_before_work_starts(tmp_path):
         label(make_teacher(), examples, tmp_path / "store", shard_size=2**40)
 
 
+@pytest.mark.slow
 def test_two_processes_make_one_store(whole, tmp_path):
     folder = tmp_path / "store"
     processes = [start("slowly", folder) for _ in range(2)]
@@ -161,6 +163,7 @@ def test_two_processes_make_one_store(whole, tmp_path):
     assert contents(folder) == whole
 
 
+@pytest.mark.slow
 def test_of_two_processes_with_other_arguments_one_is_refused(whole, tmp_path):
     folder = tmp_path / "store"
     run(tmp_path / "other", top_k=3)
@@ -173,6 +176,7 @@ def test_of_two_processes_with_other_arguments_one_is_refused(whole, tmp_path):
     assert contents(folder) == expected[winner]
 
 
+@pytest.mark.slow
 def test_who_waits_for_a_killed_process_finishes_its_work(whole, tmp_path):
     folder = tmp_path / "store"
     first = start("slowly", folder)

@@ -1,6 +1,7 @@
 """Whether a quantisation-aware model is ready to become a file, and what it leaves."""
 
 from keras_kd._checks import invalid
+from keras_kd._keras_internals import all_layers
 from keras_kd.export.quantization import table
 from keras_kd.export.quantization.graph import as_functional, is_functional
 from keras_kd.export.quantization.passing import keeps_range
@@ -21,7 +22,7 @@ def is_quantization_aware(model):
         >>> is_quantization_aware(keras.Sequential([keras.layers.Dense(2)]))
         False
     """
-    return any(isinstance(layer, ActivationRange) for layer in model._flatten_layers())
+    return any(isinstance(layer, ActivationRange) for layer in all_layers(model))
 
 
 def float_layers(model):
@@ -61,7 +62,7 @@ def trained_precision(model):
     """
     if not is_quantization_aware(model):
         return None
-    layers = model._flatten_layers()
+    layers = all_layers(model)
     bits = [one.weights_bits for one in layers if isinstance(one, QuantizedWeights)]
     return PRECISION_OF[min(bits, default=8)]
 
@@ -87,7 +88,7 @@ def check_ready(where, model, precision):
         )
     unset = [
         one.path
-        for one in model._flatten_layers()
+        for one in all_layers(model)
         if isinstance(one, ActivationRange) and not one.is_set
     ]
     if unset:

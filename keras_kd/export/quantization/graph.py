@@ -2,11 +2,10 @@
 
 import keras
 
+from keras_kd._keras_internals import has_functional_call, nodes_of, origin
 from keras_kd.export.quantization.passing import IDENTITIES
 
 _OUTPUT = None
-# Keras does not export the class by a name.
-_FUNCTIONAL = type(keras.Model(inputs=(_any := keras.Input(())), outputs=_any))
 
 
 class Graph:
@@ -16,16 +15,11 @@ class Graph:
         model: a Functional `keras.Model`.
 
     Attributes:
-        nodes: list of Keras's nodes, one for each time an operation runs.
+        nodes: list of `Node`, one for each time an operation runs.
     """
 
     def __init__(self, model):
-        self.nodes = [
-            node
-            for nodes in model._nodes_by_depth.values()
-            for node in nodes
-            if not node.is_input
-        ]
+        self.nodes = nodes_of(model)
         self._takers = {}
         for node in self.nodes:
             for tensor in node.input_tensors:
@@ -40,7 +34,7 @@ class Graph:
     def is_masked(self, operation):
         """Whether an operation is told which parts of its input to leave out."""
         runs = self.runs(operation)
-        return any(node.arguments.kwargs.get("mask") is not None for node in runs)
+        return any(node.kwargs.get("mask") is not None for node in runs)
 
     def ends_model(self, operation, skipping=()):
         """Whether some output of an operation is one of the model's."""
@@ -69,12 +63,12 @@ class Graph:
         Args:
             operation: layer or other operation of the model.
         """
-        histories = [
-            getattr(tensor, "_keras_history", None)
+        origins = [
+            origin(tensor)
             for node in self.runs(operation)
             for tensor in node.input_tensors
         ]
-        sources = [history and history.operation for history in histories]
+        sources = [one and one.operation for one in origins]
         return sources[0] if len({id(source) for source in sources}) == 1 else None
 
     def _followers(self, operation, skipping):
@@ -104,7 +98,7 @@ def is_functional(model):
     """
     if isinstance(model, keras.Sequential):
         return model.built and bool(model.inputs)
-    return isinstance(model, _FUNCTIONAL) and type(model).call is _FUNCTIONAL.call
+    return has_functional_call(model)
 
 
 def as_functional(model):

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import activations
 
+from keras_kd._keras_internals import operation_name
 from keras_kd.export.quantization.affine import QuantizedAffine
 from keras_kd.export.quantization.merging import (
     QuantizedAdd,
@@ -12,7 +13,6 @@ from keras_kd.export.quantization.merging import (
     QuantizedMultiply,
     QuantizedSubtract,
 )
-from keras_kd.export.quantization.passing import operation_name
 from keras_kd.export.quantization.unweighted import QuantizedActivation
 
 _MERGING = {
@@ -49,7 +49,7 @@ def quantized_operation(node, quantise_output):
     """The layer to take the place of an operation.
 
     Args:
-        node: Keras's node at which the operation runs.
+        node: the `Node` at which the operation runs.
         quantise_output: bool, see `QuantizedOutput`.
 
     Returns:
@@ -64,7 +64,7 @@ def quantized_operation(node, quantise_output):
     }
     if activation_of(operation) is not None:
         return QuantizedActivation(activation_of(operation), **options), {}
-    first, *others = node.arguments.args
+    first, *others = node.args
     if len(others) != 1:
         return None
     if all(isinstance(tensor, keras.KerasTensor) for tensor in (first, others[0])):

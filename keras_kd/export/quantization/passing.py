@@ -2,6 +2,8 @@
 
 from keras import layers
 
+from keras_kd._keras_internals import operation_name
+
 # What these do in inference mode: nothing.
 IDENTITIES = (
     layers.ActivityRegularization,
@@ -57,9 +59,3 @@ _OPERATIONS = (
 def keeps_range(operation):
     """Whether the output of a layer or operation needs no range beside its input's."""
     return type(operation) in _LAYERS or operation_name(operation) in _OPERATIONS
-
-
-def operation_name(operation):
-    """The name of Keras's own operation; None for layers and others."""
-    kind = type(operation)
-    return kind.__name__ if kind.__module__.startswith("keras.src.ops") else None

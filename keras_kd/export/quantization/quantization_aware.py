@@ -5,6 +5,7 @@ import warnings
 import keras
 
 from keras_kd._checks import invalid
+from keras_kd._keras_internals import all_layers
 from keras_kd.export.quantization.checks import is_quantization_aware
 from keras_kd.export.quantization.fake_quant import ACTIVATION_BITS
 from keras_kd.export.quantization.graph import is_functional
@@ -118,7 +119,7 @@ def _check_student(student):
             ", ".join(whole),
             'Begin the student with keras.Input(shape, dtype="float32").',
         )
-    for layer in student._flatten_layers():
+    for layer in all_layers(student):
         if getattr(layer, "quantization_mode", None):
             raise invalid(
                 WHERE,

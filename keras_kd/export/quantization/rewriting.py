@@ -4,6 +4,7 @@ import keras
 from keras import layers
 
 from keras_kd._checks import invalid
+from keras_kd._keras_internals import run_with
 from keras_kd.export.quantization import operations, table
 from keras_kd.export.quantization.graph import as_functional, is_functional
 from keras_kd.export.quantization.passing import keeps_range
@@ -54,8 +55,8 @@ class Rewriting:
         inputs = keras.tree.map_structure(_new_input, structure)
         # Inputs of models inside others have passed a range already.
         passed = keras.tree.map_structure(_ranged, inputs) if is_whole else inputs
-        outputs = functional._run_through_graph(
-            passed, operation_fn=lambda one: self._replacement(one, sites, prefix)
+        outputs = run_with(
+            functional, passed, lambda one: self._replacement(one, sites, prefix)
         )
         return keras.Model(inputs, outputs, name=model.name)
 

@@ -5,6 +5,7 @@ of the weights, so a layer must know both to round its bias as the file does. Ke
 remembers which layer made the tensors that another was built with.
 """
 
+from keras_kd._keras_internals import nodes_after, nodes_into, origin
 from keras_kd.export.quantization.graph import is_functional
 from keras_kd.export.quantization.passing import keeps_range
 
@@ -19,7 +20,7 @@ def input_step(layer):
         A float32 scalar; None if it is not known, as at the inputs of a model that is
         part of another, or not the same for all inputs.
     """
-    tensors = [tensor for node in layer._inbound_nodes for tensor in node.input_tensors]
+    tensors = [tensor for node in nodes_into(layer) for tensor in node.input_tensors]
     makers = [_maker(tensor) for tensor in tensors]
     if not makers or any(maker is not makers[0] for maker in makers):
         return None
@@ -43,7 +44,7 @@ def next_step(layer):
 
 
 def _step_after(operation):
-    nodes = operation._outbound_nodes
+    nodes = nodes_after(operation)
     if len(nodes) != 1:
         return None
     after = nodes[0].operation
@@ -55,13 +56,13 @@ def _step_after(operation):
 
 def _maker(tensor):
     """The layer that gave a tensor its range; None if it is not known."""
-    history = getattr(tensor, "_keras_history", None)
-    if history is None or history.operation is None:
+    made = origin(tensor)
+    if made is None or made.operation is None:
         return None
-    operation = history.operation
+    operation = made.operation
     if is_functional(operation):
-        return _maker(operation.outputs[history.tensor_index])
+        return _maker(operation.outputs[made.tensor_index])
     if not keeps_range(operation):
         return operation
-    given = operation._inbound_nodes[history.node_index].input_tensors
+    given = made.node.input_tensors
     return _maker(given[0]) if given else None

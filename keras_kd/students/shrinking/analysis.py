@@ -31,8 +31,8 @@ class Analysis:
         teacher: the model.
         ledger: `Ledger`.
         scalings: dict, `id` of a layer to its `Scaling`.
-        calls: dict, `id` of a call's node to `Followed`; of the last pass for a model
-            that is called more than once.
+        calls: dict, a call's `Node` to `Followed`; of the last pass for a model that
+            is called more than once.
 
     Args:
         teacher: Functional or Sequential model.
@@ -93,7 +93,7 @@ class Analysis:
             ledger=self.ledger,
         )
         scaling = _checked(operation, rule_of(operation)(call), call.output_shapes)
-        self.calls[id(node)] = Followed([traced.axes for traced in inputs], scaling)
+        self.calls[node] = Followed([traced.axes for traced in inputs], scaling)
         self._same_as_before(operation, scaling)
         return [
             Traced(shape, axes)

@@ -124,7 +124,7 @@ class _Residuals:
 
     def _between(self, entry, branch, end):
         """The calls from `entry` to `branch`, if nothing else goes in or out."""
-        found, stack = {}, [branch]
+        found, stack = set(), [branch]
         while stack:
             tensor = stack.pop()
             if tensor is entry:
@@ -132,16 +132,16 @@ class _Residuals:
             node = self._makers.get(id(tensor))
             if node is None:
                 return None
-            if id(node) not in found:
-                found[id(node)] = node
+            if node not in found:
+                found.add(node)
                 stack.extend(node.input_tensors)
-        made = [t for node in found.values() for t in node.outputs]
+        made = [t for node in found for t in node.outputs]
         users = (user for t in made for user in self._users[id(t)])
         if any(id(t) in self._outputs for t in made) or any(
-            user is not end and id(user) not in found for user in users
+            user != end and user not in found for user in users
         ):
             return None
-        return [node for node in self._nodes if id(node) in found]
+        return [node for node in self._nodes if node in found]
 
     def _next_entry(self, block, by_entry):
         """The input of the next block, maybe after an activation or normalization."""

@@ -3,6 +3,7 @@
 import keras
 
 from keras_kd._checks import invalid
+from keras_kd._keras_internals import origin
 from keras_kd.students.shrinking.scaling import WHERE
 
 
@@ -33,7 +34,7 @@ class Graph:
         values = _Values(self.wired)
         values.update(zip(map(id, self.inputs), inputs, strict=True))
         for node in self.nodes:
-            args, kwargs = node.arguments.fill_in(values)
+            args, kwargs = node.filled_in(values)
             outputs = visit(node, args, kwargs)
             values.update(zip(map(id, node.outputs), outputs, strict=True))
         return [values[id(tensor)] for tensor in self.outputs]
@@ -49,20 +50,20 @@ class Graph:
         while stack:
             tensor = self.replaced(stack[-1])
             node = None if id(tensor) in self._stops else producer(tensor)
-            if node is None or id(node) in done:
+            if node is None or node in done:
                 stack.pop()
                 continue
             before = [self.replaced(t) for t in node.input_tensors]
             missing = [
                 t
                 for t in before
-                if id(t) not in self._stops and id(producer(t)) not in done
+                if id(t) not in self._stops and producer(t) not in done
             ]
             if missing:
                 stack.extend(reversed(missing))
                 continue
             nodes.append(node)
-            done.add(id(node))
+            done.add(node)
             stack.pop()
         return nodes
 
@@ -85,13 +86,12 @@ class _Values(dict):
 
 def producer(tensor):
     """The call that a symbolic tensor comes from."""
-    operation, index, _ = tensor._keras_history
-    return operation._inbound_nodes[index]
+    return origin(tensor).node
 
 
 def producer_name(tensor):
     """The name of the layer that a symbolic tensor comes from."""
-    return tensor._keras_history.operation.name
+    return origin(tensor).operation.name
 
 
 def is_model(operation):

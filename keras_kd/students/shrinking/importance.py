@@ -33,7 +33,7 @@ def channel_scores(analysis, data):
     for graph in analysis.graphs():
         for node in graph.nodes:
             if not is_model(node.operation):
-                _add_call(shares, analysis.calls[id(node)], squares.by_channel(node))
+                _add_call(shares, analysis.calls[node], squares.by_channel(node))
     return shares.scores(analysis.ledger.groups())
 
 
@@ -105,11 +105,11 @@ class _MeanSquares:
 
     def by_channel(self, node):
         """Float array by channel number, or None without data."""
-        if id(node) not in self._sums:
+        if node not in self._sums:
             return None
         squares = np.zeros(len(self._analysis.ledger.roots()))
         counts = np.zeros_like(squares)
-        for channels, values in self._sums[id(node)]:
+        for channels, values in self._sums[node]:
             np.add.at(squares, channels.ids, values)
             np.add.at(counts, channels.ids, 1)
         return squares / np.maximum(counts, 1)
@@ -123,8 +123,8 @@ class _MeanSquares:
         ]
         if is_model(node.operation):
             return self._run(node.operation, tensors)
-        found = self._sums.setdefault(id(node), [])
-        axes_of = self._analysis.calls[id(node)].inputs
+        found = self._sums.setdefault(node, [])
+        axes_of = self._analysis.calls[node].inputs
         for tensor, axes in zip(tensors, axes_of, strict=True):
             for place, channels in enumerate(axes):
                 if channels is not None:

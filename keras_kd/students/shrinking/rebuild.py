@@ -39,8 +39,8 @@ class Rebuild:
             return self._sequential(model, inputs, name)
         outputs = self._analysis.graph(model).run(inputs, self._visit)
         return keras.Model(
-            keras.tree.pack_sequence_as(model._inputs_struct, inputs),
-            keras.tree.pack_sequence_as(model._outputs_struct, outputs),
+            keras.tree.pack_sequence_as(model.input, inputs),
+            keras.tree.pack_sequence_as(model.output, outputs),
             name=name,
         )
 
@@ -97,7 +97,7 @@ class Rebuild:
     def _check_shapes(self, node, outputs):
         if is_model(node.operation):
             return
-        followed = self._analysis.calls[id(node)].scaling.outputs
+        followed = self._analysis.calls[node].scaling.outputs
         for before, axes, after in zip(node.outputs, followed, outputs, strict=True):
             expected = tuple(
                 size if channels is None else self._kept.count(channels)

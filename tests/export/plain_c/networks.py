@@ -11,6 +11,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 import keras_kd.benchmark
 from keras_kd.export import _tflite, write_plain_c
+from tests.programs import need
 
 MAIN = """
 #include <stdio.h>
@@ -89,6 +90,7 @@ def random_inputs(path, number=60):
 
 def from_c(path, folder, inputs):
     """What the plain C of a file answers, built with checks of what C leaves open."""
+    need("gcc")
     write_plain_c(path, folder)
     (folder / "main.c").write_text(MAIN)
     sources = [folder / f"{one}.c" for one in ("student_network", "keras_kd_kernels")]

@@ -10,6 +10,7 @@ from keras import layers
 
 from keras_kd._checks import InvalidInputError
 from keras_kd.export import convert, inspect, write_plain_c
+from tests.programs import needs
 
 from .networks import STRICT, Cut, from_c, from_litert, from_micro, random_inputs
 from .networks import scaled as scaled_as
@@ -137,6 +138,7 @@ def test_memory_is_what_was_planned(path, tmp_path):
     assert f"ARENA_BYTES {written.arena_bytes}\n" in written.files[0].read_text()
 
 
+@needs("arm-none-eabi-gcc", "arm-none-eabi-nm")
 def test_no_floats_and_no_heap_on_a_cortex_m0(path, tmp_path):
     """Those would be calls of the compiler's library."""
     written = write_plain_c(path, tmp_path)
@@ -155,6 +157,7 @@ def test_no_floats_and_no_heap_on_a_cortex_m0(path, tmp_path):
     assert called <= integer
 
 
+@needs("g++")
 def test_header_is_for_cpp_too(path, tmp_path):
     write_plain_c(path, tmp_path)
     program = '#include "student_network.h"\nint main() { student_network_run(); }\n'

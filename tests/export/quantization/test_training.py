@@ -126,6 +126,7 @@ def test_distiller_comes_back_with_its_quantised_student(
     np.testing.assert_array_equal(loaded.student(x), model(x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "imports", ["import keras_kd, keras", "import keras, keras_kd"]
 )
@@ -157,6 +158,7 @@ def test_ranges_are_no_stages_to_distil(teacher):
     assert pair.student_layer == "conv"
 
 
+@pytest.mark.quick_for("{'run_eagerly': True}")
 @pytest.mark.parametrize(
     "options",
     [{"jit_compile": True}, {"steps_per_execution": 3}, {"run_eagerly": True}],
@@ -180,6 +182,7 @@ def test_every_way_to_run_a_step_gives_the_same_weights(
         assert difference <= 0.05 * moved + 1e-6
 
 
+@pytest.mark.slow
 def test_two_replicas_train_and_convert(
     student, teacher, arrays, two_replicas, tmp_path
 ):

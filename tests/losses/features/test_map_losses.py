@@ -82,6 +82,7 @@ def test_gradient_is_finite_at_extremes(cls, batch, teacher_value, student_value
     assert all(np.isfinite(g).all() for g in gradients if g is not None)
 
 
+@pytest.mark.slow
 def test_all_train_together_in_one_pass(teacher, student, arrays):
     distiller = keras_kd.Distiller(
         teacher, student, [cls("conv", "conv") for cls in CLASSES]

@@ -130,6 +130,7 @@ def distiller_for(digits, num_examples):
     return distiller
 
 
+@pytest.mark.slow
 def test_fit_remembers_every_example_under_its_number(digits):
     distiller = distiller_for(digits, len(digits.train))
     data = digits.train.batches(64, shuffle_seed=3, ids=True)
@@ -175,6 +176,7 @@ class Sequence(keras.utils.PyDataset):
         return Examples(self.x[rows], rows), self.y[rows]
 
 
+@pytest.mark.slow
 def test_numbers_arrive_from_every_kind_of_data(digits):
     x, y = (part[:128] for part in digits.train.arrays())
     sequence = Sequence(x, y)

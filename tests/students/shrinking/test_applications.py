@@ -82,6 +82,7 @@ def check_converts(student, folder, precisions=("float32", "int8")):
             assert report.max_abs_error < 1e-3
 
 
+@pytest.mark.slow
 def test_vgg_shrinks_trains_converts_and_pairs(tmp_path):
     teacher = build("VGG16")
     for width in WIDTHS:
@@ -94,7 +95,7 @@ def test_vgg_shrinks_trains_converts_and_pairs(tmp_path):
     assert all(pair.teacher_layer == pair.student_layer for pair in pairs)
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_family_shrinks_trains_and_pairs(family, width):
@@ -106,14 +107,14 @@ def test_family_shrinks_trains_and_pairs(family, width):
     check_runs_and_trains(teacher, student)
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @pytest.mark.parametrize("family", FAMILIES)
 def test_family_converts(family, tmp_path):
     """At one width: others have the same layers."""
     check_converts(shrink(build(family), width=0.25), tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @pytest.mark.parametrize("family", FAMILIES)
 def test_family_at_width_one_equals_its_teacher(family):
     teacher = build(family)
@@ -127,7 +128,7 @@ def test_family_at_width_one_equals_its_teacher(family):
     np.testing.assert_array_equal(student(x), teacher(x))
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @pytest.mark.parametrize("family", sorted(set(FAMILIES) - WITHOUT_RESIDUAL_BLOCKS))
 def test_family_has_fewer_blocks(family):
     teacher = build(family)

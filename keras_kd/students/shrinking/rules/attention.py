@@ -2,6 +2,7 @@
 
 from keras import layers
 
+from keras_kd._keras_internals import projections
 from keras_kd.students.shrinking.scaling import Scaling, cannot_scale
 
 
@@ -14,6 +15,7 @@ def multi_head_attention(call):
     """Fewer heads of the same size where that is exact, else the heads' size scales."""
     layer, ledger = call.layer, call.ledger
     query, value, key = _query_value_key(call)
+    inside = projections(layer)
     outgoing = call.output_shapes[0][len(query.axes) - 1 :]
     if len(outgoing) > 1:
         raise cannot_scale(layer, "its output has several new axes")
@@ -32,14 +34,12 @@ def multi_head_attention(call):
         config={"output_shape": (units,)}
         | {name: size for name, size in config.items() if size is not None},
         weights=[
-            *_projection(layer.query_dense, query.axes[-1], heads, keys),
-            *_projection(layer.key_dense, key.axes[-1], heads, keys),
-            *_projection(layer.value_dense, value.axes[-1], heads, values),
-            *_projection(
-                getattr(layer, "_gate_dense", None), query.axes[-1], heads, values
-            ),
-            (layer.output_dense.kernel, (heads, values, units)),
-            *_bias(layer.output_dense, (units,)),
+            *_projection(inside.query, query.axes[-1], heads, keys),
+            *_projection(inside.key, key.axes[-1], heads, keys),
+            *_projection(inside.value, value.axes[-1], heads, values),
+            *_projection(inside.gate, query.axes[-1], heads, values),
+            (inside.output.kernel, (heads, values, units)),
+            *_bias(inside.output, (units,)),
         ],
     )
 
@@ -49,11 +49,12 @@ def grouped_query_attention(call):
     layer = call.layer
     query, value, key = _query_value_key(call)
     size, channels = call.ledger.new(layer.head_dim), query.axes[-1]
-    projections = (
-        (layer._query_dense, query),
-        (layer._key_dense, key),
-        (layer._value_dense, value),
-        (getattr(layer, "_gate_dense", None), query),
+    inside = projections(layer)
+    denses = (
+        (inside.query, query),
+        (inside.key, key),
+        (inside.value, value),
+        (inside.gate, query),
     )
     return Scaling(
         outputs=[query.axes],
@@ -61,11 +62,11 @@ def grouped_query_attention(call):
         weights=[
             *(
                 weight
-                for dense, source in projections
+                for dense, source in denses
                 for weight in _projection(dense, source.axes[-1], None, size)
             ),
-            (layer._output_dense.kernel, (None, size, channels)),
-            *_bias(layer._output_dense, (channels,)),
+            (inside.output.kernel, (None, size, channels)),
+            *_bias(inside.output, (channels,)),
         ],
     )
 
