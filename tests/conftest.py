@@ -14,6 +14,8 @@ from keras import layers
 import keras_kd
 from tests import programs
 
+pytest_plugins = ["tests.real_size"]  # fixtures that rooms share
+
 # Two logical devices, for the tests of distribution strategies.
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0],

@@ -1,0 +1,40 @@
+"""The largest student of a MobileNetV2 within a megabyte."""
+
+import pytest
+
+from keras_kd.budget import within
+
+LIMIT = 1_000_000
+# So that few widths are tried: the arithmetic is that of every search.
+COARSE = {"divisor": 32, "cache": False}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "precision",
+    [
+        "int8",
+        pytest.param(
+            "dynamic_int8",
+            marks=pytest.mark.xfail(
+                strict=True, reason="issue 20 A1: files without weights fit every limit"
+            ),
+        ),
+    ],
+)
+def test_student_within_a_megabyte_has_its_weights_in_it(small_mobilenet, precision):
+    found = within(small_mobilenet, max_size_bytes=LIMIT, precision=precision, **COARSE)
+    assert found.chosen.size_bytes <= LIMIT
+    # A weight takes a byte; what is normalised is folded into others.
+    assert found.chosen.size_bytes > 0.9 * found.student.count_params()
+    next_larger = [one for one in found.tried if one.params > found.chosen.params]
+    assert all(one.size_bytes > LIMIT for one in next_larger)
+
+
+@pytest.mark.slow
+def test_limit_on_parameters_needs_few_conversions_of_a_large_teacher(small_mobilenet):
+    limit = small_mobilenet.count_params()
+    found = within(small_mobilenet, max_params=limit, precision="float32", **COARSE)
+    assert found.chosen.width == 1.0
+    assert found.student.count_params() == limit
+    assert len(found.tried) == 1
