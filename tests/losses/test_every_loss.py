@@ -11,7 +11,7 @@ from tests.losses.every_loss import CLASSIFIERS, EVERY_LOSS, small_network
 
 NAMES = sorted(CLASSIFIERS)
 STEPS = 12
-# One of each kind: on logits, labels, layers, with weights, draws or a memory of its own.
+# One of each kind: on logits, on layers, with labels, weights, a memory of its own.
 REPRESENTATIVES = (
     "AttentionDistillation",
     "ContrastiveDistillation",

@@ -73,7 +73,6 @@ def test_file_of_14_mb_is_the_teacher_that_it_was_made_from(
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason="issue 19 A1: preprocessing in place on NumPy")
 def test_preprocessing_of_keras_applications_leaves_the_photos_as_they_are(
     mobilenet_v2, images
 ):
