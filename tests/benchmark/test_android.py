@@ -13,12 +13,14 @@ from keras_kd.benchmark.measurement import DeviceError
 from keras_kd.benchmark.request import Request
 from tests.benchmark.android_phone import HELP, AndroidPhone, elf
 from tests.benchmark.test_android_output import COMPILED, INTERPRETER, PROFILE
+from tests.programs import need
 
 GPU = COMPILED.replace("median=358", "median=120")
 
 
 @pytest.fixture
 def phone(tmp_path, monkeypatch):
+    need("cat", "mkdir", "sh")  # the phone's own
     phone = AndroidPhone(tmp_path / "phone")
     phone.plug_in(monkeypatch)
     monkeypatch.setenv("KERAS_KD_EXPORT", str(tmp_path / "no-programs"))
