@@ -5,7 +5,7 @@ import pytest
 
 from keras_kd.benchmark import measure, write_golden
 from keras_kd.export import LiteRtModel, inspect
-from tests.benchmark.tools import need
+from tests.programs import needs
 from tests.real_size import CLASSES
 
 
@@ -25,12 +25,9 @@ def test_golden_file_holds_every_byte_of_photos_and_classes(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("target", "programs"), [("host", ()), ("linux", ("gcc", "make"))]
+    "target", ["host", pytest.param("linux", marks=needs("gcc", "make"))]
 )
-def test_mobilenet_answers_as_keras_does(
-    mobilenet_file, mobilenet_v2, images, target, programs
-):
-    need(*programs)
+def test_mobilenet_answers_as_keras_does(mobilenet_file, mobilenet_v2, images, target):
     x = images[0][:4]
     path = mobilenet_file("float32")
     found = measure(path, target=target, examples=x, runs=5, warmup=1)

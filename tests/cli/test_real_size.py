@@ -4,18 +4,13 @@ import json
 
 import pytest
 
-from keras_kd.cli.app import app
+from tests.cli.command import run
 from tests.real_size import CLASSES
-
-
-def call(*arguments):
-    """The command in this process, which has imported TensorFlow already."""
-    app([str(argument) for argument in arguments], standalone_mode=False)
 
 
 @pytest.mark.slow
 def test_photos_are_distilled_exported_and_verified(
-    photo_folder, mobilenet_v2, small_mobilenet, tmp_path, capsys
+    photo_folder, mobilenet_v2, small_mobilenet, tmp_path
 ):
     for name, model in (("teacher", mobilenet_v2), ("small", small_mobilenet)):
         model.save(tmp_path / f"{name}.keras")
@@ -23,14 +18,15 @@ def test_photos_are_distilled_exported_and_verified(
     data = ("--data", f"folder:{photo_folder}", "--image-size", 96)
     models = ("--teacher", tmp_path / "teacher.keras")
     models += ("--student", tmp_path / "small.keras")
-    call("distill", *models, *data, "--epochs", 1, "--flip", "--crop", 8, "--out", out)
+    train = ("--epochs", 1, "--flip", "--crop", 8, "--out", out)
+    shown = run("distill", *models, *data, *train)
     rows = json.loads((out / "results.json").read_text())["rows"]
     assert [row["params"] for row in rows] == [
         model.count_params() for model in (mobilenet_v2, small_mobilenet)
     ]
-    assert f"--data folder:{photo_folder} --image-size 96" in capsys.readouterr().out
+    assert f"--data folder:{photo_folder} --image-size 96" in shown
 
-    call("export", out / "student.keras", "--precision", "int8", *data, "--out", out)
+    run("export", out / "student.keras", "--precision", "int8", *data, "--out", out)
     file = out / "student-int8.tflite"
     manifest = json.loads(file.with_suffix(".json").read_text())
     assert manifest["labels"] == [f"class {number:04d}" for number in range(CLASSES)]
@@ -38,7 +34,7 @@ def test_photos_are_distilled_exported_and_verified(
     assert manifest["size_bytes"] == file.stat().st_size > 1_600_000
 
     found = tmp_path / "found.json"
-    call("verify", file, "--model", out / "student.keras", *data, "--json", found)
+    run("verify", file, "--model", out / "student.keras", *data, "--json", found)
     verified = json.loads(found.read_text())
     assert verified["examples"] == 300
     student = next(row for row in rows if row["kind"] == "distilled")

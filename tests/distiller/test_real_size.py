@@ -88,11 +88,12 @@ def test_fit_of_a_small_mobilenet_takes_the_step_of_the_formula(
     distiller = distiller_of(mobilenet_v2, student)
     history = distiller.fit(x, y, batch_size=16, verbose=0).history
     assert history["loss"][0] == pytest.approx(expected, rel=1e-4)
-    weights = (model.get_weights() for model in (student, by_hand, small_mobilenet))
-    for ours, theirs, old in zip(*weights, strict=True):
-        # Sums in another order, through 52 normalised layers.
-        tolerance = 0.01 * np.abs(theirs - old).max() + 1e-5
-        np.testing.assert_allclose(ours, theirs, atol=tolerance)
+    ours, theirs, old = (
+        np.concatenate([weight.ravel() for weight in model.get_weights()])
+        for model in (student, by_hand, small_mobilenet)
+    )
+    # Sums in another order, through 52 normalised layers.
+    assert np.linalg.norm(ours - theirs) < 0.01 * np.linalg.norm(theirs - old)
     for ours, theirs in zip(before, mobilenet_v2.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 

@@ -18,7 +18,7 @@ from keras_kd.export import (
     write_c_array,
 )
 from keras_kd.export._calibration import MOST_EXAMPLES, calibration_examples
-from tests.benchmark.tools import need
+from tests.programs import needs
 from tests.real_size import dense_net, text_net, texts
 
 # Bytes that a file takes for a weight.
@@ -98,8 +98,8 @@ def test_verify_counts_what_numpy_counts_among_1000_classes(
 
 
 @pytest.mark.slow
+@needs("gcc")
 def test_c_array_of_4_mb_compiles_to_the_bytes_of_the_file(mobilenet_file, tmp_path):
-    need("gcc")
     path = mobilenet_file("int8")
     header, source = write_c_array(path, tmp_path, name="student")
     size = re.search(r"STUDENT_BYTES +(\d+)", header.read_text())

@@ -19,6 +19,7 @@ def nested(mobilenet_v2):
     return keras.Model(inputs, layers.Softmax()(x))
 
 
+@pytest.mark.slow
 def test_paths_lead_to_every_layer_of_a_nested_model(nested, mobilenet_v2):
     paths = layer_paths(nested)
     inner = [f"{mobilenet_v2.name}/{layer.name}" for layer in mobilenet_v2.layers]

@@ -16,6 +16,7 @@ def nearest(channels, width):
     return multiples[distance == distance.min()].tolist()
 
 
+@pytest.mark.slow
 def test_every_layer_of_half_a_mobilenet_has_half_the_channels(mobilenet_v2):
     student = shrink(mobilenet_v2, width=0.5)
     assert student.output_shape == (None, CLASSES)
@@ -70,7 +71,6 @@ def test_mobilenet_inside_another_model_is_shrunk_too(mobilenet_v2):
     assert inside.count_params() == alone.count_params()
 
 
-@pytest.mark.slow
 def test_text_net_of_512_tokens_is_shrunk():
     teacher = text_net(64)
     student = shrink(teacher, width=0.25)
