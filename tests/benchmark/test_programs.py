@@ -10,6 +10,7 @@ import keras_kd
 from keras_kd._checks import InvalidInputError
 from keras_kd.benchmark import DeviceError, write_programs
 from keras_kd.benchmark._programs import export_folder
+from tests.programs import needs
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,6 +50,7 @@ def test_a_package_without_them_says_what_to_do(package):
         export_folder("web")
 
 
+@needs("git")
 def test_all_are_written_and_nothing_that_was_made_there(package, tmp_path):
     sources = package / "_programs"
     shutil.copytree(ROOT / "export", sources)
