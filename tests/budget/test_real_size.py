@@ -29,12 +29,3 @@ def test_student_within_a_megabyte_has_its_weights_in_it(small_mobilenet, precis
     assert found.chosen.size_bytes > 0.9 * found.student.count_params()
     next_larger = [one for one in found.tried if one.params > found.chosen.params]
     assert all(one.size_bytes > LIMIT for one in next_larger)
-
-
-@pytest.mark.slow
-def test_limit_on_parameters_needs_few_conversions_of_a_large_teacher(small_mobilenet):
-    limit = small_mobilenet.count_params()
-    found = within(small_mobilenet, max_params=limit, precision="float32", **COARSE)
-    assert found.chosen.width == 1.0
-    assert found.student.count_params() == limit
-    assert len(found.tried) == 1

