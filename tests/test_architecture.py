@@ -80,6 +80,7 @@ def imported():
     return json.loads(result.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_importing_builds_no_layer_and_no_variable(imported):
     assert imported["built"] == []
 

@@ -238,6 +238,36 @@ def over_replicas(number):
     return context.all_reduce("SUM", number)
 
 
+def of_all_replicas(values):
+    """The examples of all replicas that share a batch, in order, on each of them.
+
+    The gradient of what is computed of them alike on each replica, and then counted as
+    in `of_replica`, is that of one process: each replica gets the sum of what all have
+    for its own examples.
+
+    Args:
+        values: structure of tensors `(batch, ...)` of this replica, or None.
+
+    Returns:
+        The structure with `(batch of all, ...)`; `values` where there is one replica.
+    """
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return values
+
+    def gathered(leaf):
+        if leaf is None:
+            return None
+        tensor = ops.convert_to_tensor(leaf)
+        # Collectives take numbers only.
+        numbers = tf.cast(tensor, "uint8") if tensor.dtype == tf.bool else tensor
+        whole = context.all_gather(numbers, axis=0)
+        whole.set_shape((None, *tensor.shape[1:]))
+        return tf.cast(whole, tensor.dtype)
+
+    return keras.tree.map_structure(gathered, values)
+
+
 def _has_statistics(model):
     kind = keras.layers.BatchNormalization
     return any(isinstance(layer, kind) for layer in all_layers(model))

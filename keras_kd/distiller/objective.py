@@ -4,7 +4,9 @@ import keras
 from keras import ops
 
 from keras_kd._checks import check_fraction, check_not_negative, invalid
+from keras_kd.data import Examples
 from keras_kd.distiller.batch import agreement, batch_mean, batch_size, part_of
+from keras_kd.distiller.distributed import of_all_replicas
 from keras_kd.distiller.terms import metric_names
 from keras_kd.losses import MultiLabelDistillation, schedules
 from keras_kd.losses.changing import Number
@@ -126,19 +128,7 @@ class Objective:
                 if loss.needs_example_ids and not training:
                     continue
                 loss.at_step(step)
-                values = loss(
-                    self._as_seen_by(loss, teacher),
-                    student,
-                    batch.labels,
-                    example_ids=batch.example_ids,
-                    training=training,
-                )
-                value = batch_mean(
-                    values,
-                    part_of(batch.sample_weight, loss.output),
-                    part_of(student.mask, loss.output),
-                    where=type(loss).__name__,
-                )
+                value = self._value(loss, teacher, student, batch, training)
                 total += (1.0 - alpha) * weight.at(step) * value
                 logged.append((tracker, value))
             if self.teacher_agreement:
@@ -151,6 +141,28 @@ class Objective:
             value = ops.where(examples > 0, value, 0.0)
             tracker.update_state(value, sample_weight=examples)
         return total
+
+    def _value(self, loss, teacher, student, batch, training):
+        """The mean of one loss over a batch, a scalar."""
+        of_teacher = self._as_seen_by(loss, teacher)
+        if loss.compares_examples:
+            of_teacher = _read_by(of_teacher, loss.teacher_layers)
+            student = _read_by(student, loss.student_layers)
+            batch = batch._replace(examples=Examples(None, batch.example_ids))
+            of_teacher, student, batch = of_all_replicas((of_teacher, student, batch))
+        values = loss(
+            of_teacher,
+            student,
+            batch.labels,
+            example_ids=batch.example_ids,
+            training=training,
+        )
+        return batch_mean(
+            values,
+            part_of(batch.sample_weight, loss.output),
+            part_of(student.mask, loss.output),
+            where=type(loss).__name__,
+        )
 
     def _as_decided_by(self, teacher):
         """The teacher's `ModelOutputs` whose logits have the sign of its decisions."""
@@ -171,6 +183,11 @@ class Objective:
             loss.keep_temperature(why)
             temperature = loss.temperature
         return teacher.at_temperature(temperature, "sigmoid" if many else "softmax")
+
+
+def _read_by(outputs, layers):
+    """`ModelOutputs` with the features of these layers only."""
+    return outputs._replace(features={path: outputs.features[path] for path in layers})
 
 
 class _Weights(list):

@@ -27,8 +27,11 @@ def calibration_examples(calibration_data):
     if isinstance(calibration_data, Split):
         calibration_data = calibration_data.batches(100, labels=False)
     if isinstance(calibration_data, tf.data.Dataset):
-        batches = calibration_data.take(MOST_EXAMPLES).as_numpy_iterator()
-        inputs = [batch[0] if isinstance(batch, tuple) else batch for batch in batches]
+        first = calibration_data.unbatch().take(MOST_EXAMPLES).batch(100)
+        inputs = [
+            batch[0] if isinstance(batch, tuple) else batch
+            for batch in first.as_numpy_iterator()
+        ]
         calibration_data = np.concatenate(inputs) if inputs else []
     try:
         examples = np.asarray(calibration_data)[:MOST_EXAMPLES]

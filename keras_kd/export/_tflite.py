@@ -3,6 +3,7 @@
 import math
 from pathlib import Path
 
+import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
@@ -44,7 +45,35 @@ def read(where, path):
         )
     except (OSError, ValueError, RuntimeError) as error:
         raise damaged(where, path, error) from error
-    return content, schema.ModelT.InitFromPackedBuf(bytearray(content), 0)
+    return content, unpacked(content)
+
+
+def unpacked(content):
+    """The schema's `ModelT` of a file's bytes, with all weights in its buffers.
+
+    Some writers keep large weights behind the flatbuffer and leave only their place in
+    the buffer (`offset`, `size`), and so for the options of custom operations. Here
+    they are inside, where the schema's own code and old runtimes look for them.
+
+    Args:
+        content: bytes of a file that LiteRT can read.
+    """
+    model = schema.ModelT.InitFromPackedBuf(bytearray(content), 0)
+    behind = np.frombuffer(content, np.uint8)
+    for buffer in model.buffers:
+        # 1 stands for a place that is not decided yet.
+        if buffer.offset > 1:
+            buffer.data = behind[buffer.offset : buffer.offset + buffer.size]
+            buffer.offset = buffer.size = 0
+    for graph in model.subgraphs:
+        for operator in graph.operators or ():
+            start = operator.largeCustomOptionsOffset
+            if start > 1:
+                end = start + operator.largeCustomOptionsSize
+                operator.customOptions = behind[start:end]
+                operator.largeCustomOptionsOffset = 0
+                operator.largeCustomOptionsSize = 0
+    return model
 
 
 def damaged(where, path, error):
@@ -90,10 +119,8 @@ def elements(tensor):
 
 def stored_bytes(model, tensor):
     """The bytes of the tensor's values in the file, 0 if it is computed."""
-    buffer = model.buffers[tensor.buffer]
-    if buffer.data is not None:
-        return len(buffer.data)
-    return buffer.size if buffer.offset > 1 else 0
+    data = model.buffers[tensor.buffer].data
+    return 0 if data is None else len(data)
 
 
 def is_scaled(tensor):

@@ -9,6 +9,7 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from keras_kd.export import _tflite
 from keras_kd.export._standard_metadata import LABELS_FILE, pack_metadata
 from keras_kd.export.normalization import Normalization
 
@@ -45,8 +46,7 @@ def annotate(path, description, *, name, input_range, labels):
         input_range: `(low, high)` of what the file is given, or None.
         labels: tuple of str, or None.
     """
-    content = bytearray(path.read_bytes())
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    model = _tflite.unpacked(path.read_bytes())
     own = {
         "output_kind": description.output_kind,
         "normalization_folded": description.normalization_folded,

@@ -35,6 +35,10 @@ class DistillationLoss(keras.layers.Layer, abc.ABC):
         needs_example_ids: bool, whether `call` takes `example_ids` too, the number of
             each example in its data set. `Distiller` computes such a loss in training
             only: evaluation data has other examples.
+        compares_examples: bool, whether the loss sets the examples of a batch beside
+            each other (or is otherwise no mean over them), so that its value depends on
+            which share a batch. Where several replicas share one, `Distiller` gathers
+            what such a loss reads, so that it is that of one process.
         output: str or int, the one of several outputs that the loss is about; None for
             a model with one output, or for all.
         takes_positions: bool, whether the logits may be `(batch, ..., num_classes)`, a
@@ -60,6 +64,7 @@ class DistillationLoss(keras.layers.Layer, abc.ABC):
 
     published_weight = 1.0
     needs_example_ids = False
+    compares_examples = False
     output = None
     takes_positions = False
     temperature = Temperature()

@@ -53,6 +53,7 @@ class OnOutput(DistillationLoss):
         self.output = output
         self.published_weight = loss.published_weight
         self.needs_example_ids = loss.needs_example_ids
+        self.compares_examples = loss.compares_examples
 
     @property
     def temperature(self):

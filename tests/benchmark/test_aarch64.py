@@ -18,7 +18,7 @@ def emulator():
     need("qemu-aarch64", "aarch64-linux-gnu-gcc", "make")
 
 
-@pytest.mark.quick_for("digits-int8")
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 @pytest.mark.parametrize("student", ["digits", "colour"])
 def test_classes_are_those_of_the_host(emulator, student, precision, request, tmp_path):

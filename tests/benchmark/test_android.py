@@ -216,6 +216,7 @@ def test_device_unplugged_after_the_last_run_keeps_the_result(phone, request_):
     assert result.warnings[-1].endswith("may be left on the device: remove it.")
 
 
+@pytest.mark.slow
 def test_slow_device_is_given_up_and_its_program_ended(phone, request_, monkeypatch):
     phone.state["tool"]["slow"] = ["cpu"]
     phone.save()
@@ -226,6 +227,7 @@ def test_slow_device_is_given_up_and_its_program_ended(phone, request_, monkeypa
     assert _ended(phone)
 
 
+@pytest.mark.slow
 def test_slow_accelerator_is_a_note_and_ended(phone, request_, monkeypatch):
     phone.state["tool"]["slow"] = ["gpu"]
     phone.save()
@@ -242,6 +244,15 @@ def test_slow_accelerator_is_a_note_and_ended(phone, request_, monkeypatch):
     assert not any("use_nnapi" in script for script in scripts[:first])
 
 
+@pytest.fixture
+def control_c():
+    """Raises KeyboardInterrupt; a shell has its background programs ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("control_c")
 def test_control_c_leaves_nothing_on_the_device(phone, request_):
     phone.state["tool"]["slow"] = ["cpu"]
     phone.save()

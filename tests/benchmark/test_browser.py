@@ -55,6 +55,7 @@ def test_browser_gives_the_classes_of_the_host(students, name):
     assert "LiteRT.js 2.5.3 in Chromium" in browser.runtime
 
 
+@pytest.mark.slow
 def test_two_threads_give_the_same_classes(students):
     path, x = students("colour float32")
     one = measure(path, target="browser", examples=x, runs=5, warmup=1)
@@ -63,6 +64,7 @@ def test_two_threads_give_the_same_classes(students):
     np.testing.assert_array_equal(one.outputs.argmax(-1), two.outputs.argmax(-1))
 
 
+@pytest.mark.slow
 def test_more_threads_than_cores_are_not_claimed(students):
     path, _ = students("digits float32")
     many = measure(path, target="browser", runs=5, warmup=1, threads=1000)
@@ -70,6 +72,7 @@ def test_more_threads_than_cores_are_not_claimed(students):
     assert any("of 1000 threads" in warning for warning in many.warnings)
 
 
+@pytest.mark.slow
 def test_software_gpu_gives_the_classes_and_no_times(students, monkeypatch):
     flags = "--enable-unsafe-webgpu --use-webgpu-adapter=swiftshader"
     monkeypatch.setenv("CHROMIUM_FLAGS", flags)
@@ -80,6 +83,7 @@ def test_software_gpu_gives_the_classes_and_no_times(students, monkeypatch):
     assert (gpu.accelerator, gpu.is_emulated, gpu.p50_ms) == ("GPU", True, None)
 
 
+@pytest.mark.slow
 def test_no_gpu_is_one_line(students, monkeypatch):
     monkeypatch.setenv("CHROMIUM_FLAGS", "--disable-gpu --disable-features=WebGPU")
     path, _ = students("digits float32")
@@ -98,6 +102,7 @@ def test_int8_input_is_refused_with_the_way_out(digits_files):
         measure(digits_files["int8"], target="browser")
 
 
+@pytest.mark.slow
 def test_program_prints_the_line_of_the_contract(students, tmp_path):
     path, x = students("digits float32")
     golden, outputs = tmp_path / "golden", tmp_path / "outputs"
@@ -121,6 +126,7 @@ def test_program_prints_the_line_of_the_contract(students, tmp_path):
     np.testing.assert_allclose(answers, expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -138,6 +144,7 @@ def test_program_says_in_one_line_what_is_wrong(arguments, words):
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_golden_file_of_another_student_is_refused(students, tmp_path):
     path, x = students("digits float32")
     write_golden(tmp_path / "golden", path, x)
@@ -188,6 +195,7 @@ def test_packages_that_cannot_be_fetched_leave_nothing_behind(monkeypatch, tmp_p
     assert not [path for path in cache.rglob("*") if path.is_file()]
 
 
+@pytest.mark.slow
 def test_browser_that_hangs_is_ended_and_leaves_nothing(students, monkeypatch):
     path, _ = students("digits float32")
     packages_folder("browser", WEB)

@@ -71,6 +71,7 @@ def test_page_is_quiet_and_asks_this_machine_only(visit, digits_path):
     assert set(seen["hosts"]) <= {"127.0.0.1", ""}
 
 
+@pytest.mark.slow
 def test_pictures_of_digits_get_the_classes_of_the_host(
     visit, digits_path, digits_test, tmp_path
 ):
@@ -86,6 +87,7 @@ def test_pictures_of_digits_get_the_classes_of_the_host(
     assert found == [f"class {number}" for number in expected]
 
 
+@pytest.mark.slow
 def test_colour_pictures_get_the_classes_of_the_host(
     visit, colour_student, colour_test, tmp_path
 ):
@@ -103,6 +105,7 @@ def test_colour_pictures_get_the_classes_of_the_host(
     assert not seen["states"][0]["hasBoard"]
 
 
+@pytest.mark.slow
 def test_dark_on_light_is_swapped_on_wish(visit, digits_path, digits_test, tmp_path):
     image = digits_test[0][0, ..., 0]
     picture = tmp_path / "paper.png"
@@ -114,6 +117,7 @@ def test_dark_on_light_is_swapped_on_wish(visit, digits_path, digits_test, tmp_p
     assert seen["states"][-1]["best"] == f"class {expected.outputs.argmax()}"
 
 
+@pytest.mark.slow
 def test_label_that_is_a_program_stays_text(visit, digits_path, tmp_path):
     labels = [
         "<script>globalThis.hacked = 1</script>",
@@ -128,6 +132,7 @@ def test_label_that_is_a_program_stays_text(visit, digits_path, tmp_path):
     assert not state["isHacked"]
 
 
+@pytest.mark.slow
 def test_server_without_headers_gets_one_thread_and_honest_times(visit, digits_path):
     [state] = visit(files=as_student(digits_path), isIsolated=False)["states"]
     assert not state["hasThreads"]
@@ -136,6 +141,7 @@ def test_server_without_headers_gets_one_thread_and_honest_times(visit, digits_p
     assert "COOP and COEP" in state["how"]
 
 
+@pytest.mark.slow
 def test_threads_can_be_chosen(visit, digits_path):
     if os.cpu_count() < 2:
         pytest.skip("one core has one thread")
@@ -159,6 +165,7 @@ def test_address_of_another_site_is_not_asked(visit, digits_path):
     assert set(seen["hosts"]) <= {"127.0.0.1", ""}
 
 
+@pytest.mark.slow
 def test_files_can_be_opened_on_an_empty_page(
     visit, digits_path, colour_files, tmp_path
 ):
@@ -182,6 +189,7 @@ def test_files_can_be_opened_on_an_empty_page(
     assert drawn["best"] == "class 0"
 
 
+@pytest.mark.slow
 def test_file_without_manifest_says_what_it_guesses(visit, digits_path, tmp_path):
     alone = shutil.copy(digits_path, tmp_path)
     seen = visit(files={"student.tflite": str(alone)}, steps=[["draw", [RING]]])
@@ -189,6 +197,7 @@ def test_file_without_manifest_says_what_it_guesses(visit, digits_path, tmp_path
     assert "open the .json too" in seen["states"][-1]["about"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [320, 390, 1400])
 def test_page_fits_phones_and_desks(visit, digits_path, width, tmp_path):
     copy = _copy(digits_path, tmp_path, labels=["a rather long name of a class"] * 10)
@@ -197,6 +206,7 @@ def test_page_fits_phones_and_desks(visit, digits_path, width, tmp_path):
     assert state["width"] == width
 
 
+@pytest.mark.slow
 def test_gathered_site_runs_on_any_server_in_any_folder(visit, digits_path, tmp_path):
     packages = packages_folder("browser", WEB)
     node(WEB / "site.mjs", digits_path, tmp_path / "demo" / "digits", packages)

@@ -106,6 +106,7 @@ def test_unusable_arguments_say_what_to_do(paths, host, number, options, message
     assert host.order == []
 
 
+@pytest.mark.slow
 def test_file_compared_with_a_slower_one_on_this_machine(digits_files, colour_files):
     """Thirty times the multiplications: no noise turns that round."""
     found = compare([digits_files["float32"], colour_files["float32"]], rounds=5)

@@ -65,6 +65,7 @@ def test_board_answers_as_the_host(
     assert list(board.temporary.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_greeting_of_a_shell_does_not_matter(board, digits_files):
     # What a start-up file prints comes before a program's own line.
     for name in ("mktemp", "getconf"):
@@ -76,6 +77,7 @@ def test_greeting_of_a_shell_does_not_matter(board, digits_files):
     assert list(board.temporary.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_damaged_file_is_one_line_and_nothing_stays(board, tmp_path):
     file = tmp_path / "damaged.tflite"
     file.write_bytes(b"not a model at all, only words " * 40)
@@ -123,6 +125,7 @@ def test_board_that_cannot_run_litert(board, digits_files, printed, message):
     assert list(board.temporary.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_board_with_an_old_system(board, digits_files, tmp_path, monkeypatch):
     """The dynamic linker's own words, as the program's."""
     text = "./run_student: /lib/libc.so.6: version `GLIBC_2.34' not found (needed)"
@@ -165,6 +168,7 @@ def cut_while_it_runs(board, file, cut):
     return line, pids[0]
 
 
+@pytest.mark.slow
 def test_connection_that_is_cut(board, colour_files):
     line, pid = cut_while_it_runs(board, colour_files["float32"], board.cut_sessions)
     assert "the board cannot be reached, or was lost" in line
@@ -172,6 +176,7 @@ def test_connection_that_is_cut(board, colour_files):
     assert has_ended(pid)
 
 
+@pytest.mark.slow
 def test_board_that_does_not_come_back(board, colour_files):
     line, pid = cut_while_it_runs(board, colour_files["float32"], board.unplug)
     try:

@@ -32,6 +32,7 @@ def small():
     return convnet((8, 8, 1), 10, width=8)
 
 
+@pytest.mark.slow
 def test_second_search_converts_nothing(small, tmp_path, conversions):
     first = within(small, max_params=5000, cache=tmp_path)
     files = sorted(tmp_path.iterdir())
@@ -69,7 +70,7 @@ def test_damaged_files_are_not_used(content, tmp_path):
     assert records.read("key") == costs | {"latencies_ms": [0.5]}
 
 
-@pytest.mark.quick_for("other0")
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "other",
     [

@@ -65,6 +65,7 @@ def test_near_the_limit_the_median_of_three_counts(times, tmp_path):
         within(net, **other)
 
 
+@pytest.mark.slow
 def test_a_limit_that_comes_near_is_reason_to_measure_again(times, tmp_path):
     net = convnet((8, 8, 1), 10, width=8)
     options = {"divisor": 16, "cache": tmp_path}

@@ -51,6 +51,7 @@ def test_teacher_that_cannot_be_shrunk_is_refused():
         within(keras.Sequential([keras.layers.Dense(2)]), max_params=9, cache=False)
 
 
+@pytest.mark.slow
 def test_impossible_budget_names_limits_and_the_smallest_reachable(
     net, cache, every_student
 ):

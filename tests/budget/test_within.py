@@ -67,7 +67,7 @@ def test_chosen_is_the_largest_that_fits(
         assert [one.fits for one in found.tried if one.params == larger] == [False]
 
 
-@pytest.mark.quick_for("int8")
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 def test_file_of_the_trained_student_is_no_larger_than_measured(
     precision, arrays, tmp_path

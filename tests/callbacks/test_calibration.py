@@ -147,6 +147,7 @@ def test_padding_is_left_out():
     assert found == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("activation", "jit_compile"), [(None, True), ("softmax", False)]
 )

@@ -56,6 +56,7 @@ def test_counts_equal_those_of_predict(make_model, arrays, activation):
         assert accuracy == pytest.approx((chosen[truth] == 3).mean())
 
 
+@pytest.mark.slow
 def test_every_container_and_form_of_labels_gives_the_same(teacher, student, arrays):
     x, y = arrays
     distiller = keras_kd.Distiller(teacher, student)
@@ -159,6 +160,7 @@ def test_each_epoch_is_logged_for_the_callbacks_that_follow(
     assert float(last["val_hurt"]) == pytest.approx(total[2] / 320)
 
 
+@pytest.mark.slow
 def test_table_is_of_the_weights_that_are_restored(teacher, student, arrays):
     x, y = arrays
     best = keras.callbacks.EarlyStopping(
@@ -205,6 +207,7 @@ def wrong_data(x, y):
     }
 
 
+@pytest.mark.slow
 def test_wrong_data_are_found_before_the_first_step(teacher, student, arrays):
     x, y = arrays
     start = student.get_weights()

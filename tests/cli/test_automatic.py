@@ -212,6 +212,7 @@ def test_a_device_that_is_gone_at_the_end_costs_its_time_only(
     assert row["accuracy"] > 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -37,6 +37,7 @@ def outcome(*arguments, code=0):
     return stdout, stderr
 
 
+@pytest.mark.slow
 def test_table_says_what_was_measured_where(files, tmp_path):
     out = tmp_path / "out"
     options = ("--data", "digits", "--examples", 30, "--runs", 20, "--rounds", 5)

@@ -43,6 +43,7 @@ def distill(models, out, *more):
     )
 
 
+@pytest.mark.slow
 def test_distill_export_verify_and_benchmark(models, tmp_path):
     out = tmp_path / "run"
     shown = run(*distill(models, out, "--epochs", 15, "--learning-rate", 0.01))
@@ -168,6 +169,7 @@ def test_learning_rate_must_be_positive(models, tmp_path, rate):
     assert "`learning_rate` to be a number above 0" in message
 
 
+@pytest.mark.slow
 def test_training_that_diverges_is_an_error_and_writes_no_student(models, tmp_path):
     out = tmp_path / "run"
     message = run(*distill(models, out, "--learning-rate", "1e30"), code=2)

@@ -29,6 +29,7 @@ def manifest(folder, name):
     return json.loads((folder / f"student-{name}.json").read_text())
 
 
+@pytest.mark.slow
 def test_every_precision_with_scaling_and_softmax(student, tmp_path):
     shown = run(
         *("export", student, "--out", tmp_path, "--data", "digits"),

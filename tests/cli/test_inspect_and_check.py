@@ -50,6 +50,7 @@ def test_check_tells_and_its_exit_code_too(folder):
     assert "Note reader: WHILE." in run("check", folder / "loop.keras")
 
 
+@pytest.mark.slow
 def test_check_lists_problems_with_exit_code_1(folder):
     arguments = ("check", folder / "loop.keras", "--target", "microcontroller")
     shown = run(*arguments, code=1)
@@ -66,6 +67,7 @@ def test_ram_that_is_no_size(folder, ram):
     assert "--ram as 250000" in run(*arguments, f"--ram={ram}", code=2)
 
 
+@pytest.mark.slow
 def test_distill_stops_before_it_reads_the_teacher(folder, tmp_path):
     """The teacher is no Keras file, which loading it would tell."""
     teacher = tmp_path / "teacher.keras"

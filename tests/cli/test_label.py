@@ -94,6 +94,7 @@ def test_stopped_labelling_goes_on_with_the_same_command(models, tmp_path):
         assert (out / name).stat().st_mtime_ns == modified
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

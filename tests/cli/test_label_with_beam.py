@@ -17,6 +17,7 @@ def label(make_model, tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_beam_stores_the_same(label, tmp_path):
     how = ["--part", "test", "--top-k", "3", "--crop", "1", "--views", "2"]
     flags = "--runner=DirectRunner --direct_running_mode=multi_threading"

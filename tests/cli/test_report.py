@@ -30,6 +30,7 @@ def models(digits, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_report_is_written_where_it_says(models, tmp_path):
     out = tmp_path / "page.html"
     shown = run("report", models, "--data", "digits", "--out", out)
@@ -46,6 +47,7 @@ def test_report_of_nothing_is_one_line(tmp_path):
     assert not (tmp_path / "a.html").exists()
 
 
+@pytest.mark.slow
 def test_explain_writes_pictures_and_numbers(models, digits, tmp_path):
     roles = ("teacher", "student", "scratch")
     given = [part for role in roles for part in (f"--{role}", models / f"{role}.keras")]

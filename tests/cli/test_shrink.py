@@ -30,6 +30,7 @@ def test_student_is_that_of_the_library(teacher, tmp_path):
     assert f"{model.count_params():,}" in shown
 
 
+@pytest.mark.slow
 def test_channels_are_chosen_on_data_and_the_target_is_checked(teacher, tmp_path):
     out = tmp_path / "student.keras"
     path = teacher[0]

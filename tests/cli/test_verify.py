@@ -25,6 +25,7 @@ def files(digits, tmp_path_factory):
     return folder / "student.tflite", folder / "student.keras"
 
 
+@pytest.mark.slow
 def test_details_and_json_say_what_verify_found(files, digits, tmp_path):
     tflite, model = files
     out = tmp_path / "found.json"

@@ -163,6 +163,7 @@ def by_function():
     return keras.losses.mean_squared_error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hard", [by_name, by_function])
 def test_a_loss_without_an_object_counts_once_on_two_replicas(
     library, arrays, two_replicas, hard

@@ -56,6 +56,7 @@ def test_what_must_come_back_is_there(whole):
         assert part in paths
 
 
+@pytest.mark.slow
 def test_run_that_was_killed_twice_ends_like_one_that_was_not(tmp_path, whole):
     # In the second epoch; then, begun again with the second, in the third.
     for batches in (8, 7):

@@ -89,6 +89,7 @@ def test_number_of_generations(make_model, arrays, tmp_path):
         born_again(None, make_model, 0, *arrays, folder=tmp_path)
 
 
+@pytest.mark.slow
 def test_monitor_that_is_not_logged(teacher, student, arrays, tmp_path):
     options = {"folder": tmp_path, "monitor": "val_acuracy", "verbose": 0}
     with pytest.raises(ValueError, match='Did you mean "val_accuracy"'):

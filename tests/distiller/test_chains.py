@@ -111,6 +111,7 @@ def test_finished_rounds_are_read_and_not_trained(models, arrays, options):
     assert {p: p.stat().st_mtime_ns for p in options["folder"].rglob("*")} == written
 
 
+@pytest.mark.slow
 def test_stopped_chain_goes_on_after_its_last_whole_epoch(
     models, arrays, options, tmp_path
 ):
@@ -131,6 +132,7 @@ def test_stopped_chain_goes_on_after_its_last_whole_epoch(
             assert ours[name] == pytest.approx(theirs[name], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_starting_weights_are_no_setting(models, arrays, options):
     with pytest.raises(KeyboardInterrupt):
         through(models, arrays, options, callbacks=[Counter(EPOCHS + 2)])
@@ -165,6 +167,7 @@ def test_other_settings_are_refused(models, arrays, options, stop_at):
             through(models, arrays, options, **change)
 
 
+@pytest.mark.slow
 def test_other_models_and_data_are_refused(models, arrays, options):
     through(models, arrays, options)
     x, y = arrays
@@ -258,6 +261,7 @@ def test_generations_teach_as_an_ensemble(teacher, arrays, options):
     assert np.isfinite(history["soft_target_loss"]).all()
 
 
+@pytest.mark.slow
 def test_unlabelled_data_and_data_sets_are_taken(models, arrays, options):
     import tensorflow as tf
 
@@ -271,6 +275,7 @@ def test_unlabelled_data_and_data_sets_are_taken(models, arrays, options):
         assert set(chain.histories[0]) == {"loss", "soft_target_loss"}
 
 
+@pytest.mark.slow
 def test_student_that_diverges_is_an_error_and_no_finished_round(
     models, arrays, options
 ):

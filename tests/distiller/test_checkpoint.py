@@ -28,6 +28,7 @@ def fit(distiller, arrays, epochs, start, callbacks):
     )
 
 
+@pytest.mark.slow
 def test_interrupted_run_equals_an_uninterrupted_one(
     teacher, make_model, arrays, tmp_path
 ):
@@ -78,6 +79,7 @@ def test_other_settings_are_refused(teacher, student, arrays, tmp_path):
         Checkpoint(tmp_path, {"alpha": 0.2}).resume(distiller)
 
 
+@pytest.mark.slow
 def test_full_disk_is_a_clear_error_and_keeps_the_last_epoch(
     teacher, student, arrays, tmp_path, monkeypatch
 ):
@@ -91,6 +93,7 @@ def test_full_disk_is_a_clear_error_and_keeps_the_last_epoch(
     assert Checkpoint(tmp_path, {}).resume(distiller) == 1
 
 
+@pytest.mark.slow
 def test_history_has_the_epochs_before_a_kill_too(
     teacher, make_model, arrays, tmp_path
 ):

@@ -56,6 +56,7 @@ def test_every_container_gives_the_same_student(teacher, student, arrays):
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_integer_column_and_one_hot_labels_give_the_same_student(
     teacher, student, arrays
 ):
@@ -197,6 +198,7 @@ def test_mixed_precision_student_learns_from_a_float32_teacher(
     assert history["loss"][-1] < 0.8 * history["loss"][0]
 
 
+@pytest.mark.slow
 def test_float32_student_learns_from_a_mixed_precision_teacher(
     teacher, make_model, arrays
 ):

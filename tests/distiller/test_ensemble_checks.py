@@ -22,6 +22,7 @@ def trained(teacher, student, x, y):
     return distiller
 
 
+@pytest.mark.slow
 def test_saved_distiller_takes_its_ensemble_back(teachers, student, arrays, tmp_path):
     x, y = arrays
     distiller = trained(teachers, student, x, y)

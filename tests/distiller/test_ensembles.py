@@ -214,6 +214,7 @@ def test_logged_values_are_those_of_the_mean(teachers, student, arrays):
     assert logs["teacher_agreement"] == pytest.approx(agreed, abs=1e-6)
 
 
+@pytest.mark.quick_for("SoftTargetDistillation", "MultiLevelDistillation")
 @pytest.mark.parametrize("name", ON_LOGITS)
 def test_members_that_agree_teach_every_loss_like_one_of_them(teachers, arrays, name):
     (x, y), student, logs = arrays, linear_student(), []
@@ -253,6 +254,7 @@ def test_each_member_runs_once_in_a_step_whatever_the_losses(student, arrays):
     assert sorted(calls) == [0] * (len(x) // BATCH) + [1] * (len(x) // BATCH)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"one_per_batch": True, "seed": 2}], ids=str)
 def test_mirrored_training_equals_plain_training(
     teachers, arrays, options, two_replicas

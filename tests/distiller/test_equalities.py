@@ -130,7 +130,7 @@ def plain(pair, digits):
     return result
 
 
-@pytest.mark.quick_for("xla")
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
@@ -169,6 +169,7 @@ def test_fit_is_a_loop_of_train_on_batch(pair, plain, data):
     )
 
 
+@pytest.mark.slow
 def test_stored_soft_targets_teach_as_the_teacher_does(pair, digits, tmp_path):
     teacher, student = pair
     train = digits.train

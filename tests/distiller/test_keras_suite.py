@@ -144,6 +144,7 @@ def test_models_that_do_not_fit_are_refused(teacher, student):
         keras_kd.Distiller(teacher, student, softened())
 
 
+@pytest.mark.slow
 def test_several_losses_are_weighted_and_logged_each(models, data):
     losses = [softened(), LogitsDistillation(2.0, keras.losses.MeanSquaredError())]
     distiller = make(*models, losses, [0.7, 0.3])
@@ -197,6 +198,7 @@ def test_weighted_1_the_teacher_has_no_say(data):
     assert np.abs(one).max() > 1e-4
 
 
+@pytest.mark.slow
 def test_weighted_0_the_labels_have_no_say(data):
     teacher, student = stacked(32), stacked(16)
     one, other = (
@@ -238,6 +240,7 @@ def test_config_is_json_and_makes_an_equal_distiller():
     assert again(np.ones((2, 5), "float32")).shape == (2, 10)
 
 
+@pytest.mark.slow
 def test_a_student_that_is_built_by_its_first_batch(data, tmp_path):
     teacher, student = stacked(32), stacked(16, built=False)
     distiller = make(teacher, student, alpha=0.7)

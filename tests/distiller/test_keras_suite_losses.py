@@ -86,6 +86,7 @@ def test_features_without_a_name_are_the_outputs(models, data):
     assert logs["feature_loss"] == pytest.approx(np.square(z_t - z_s).mean(), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_features_of_a_subclassed_model(data):
     # Keras refuses them; here the paths of layers hold for any model.
     pair = Subclassed(16), Subclassed(16)
@@ -109,6 +110,7 @@ def test_features_of_other_sizes_are_refused():
         keras_kd.Distiller(stacked(32), stacked(16), feature(layer="first"))
 
 
+@pytest.mark.slow
 def test_logits_and_features_together_are_learnt(data):
     losses = [softened(), feature(), feature("mae")]
     distiller = make(stacked(32), stacked(16), losses, [1.0, 0.5, 0.3])
@@ -195,7 +197,7 @@ def structure(kind, first, second):
     return {"a": first, "b": second} if kind is dict else [first, second]
 
 
-@pytest.mark.quick_for("both-dict", "one-list")
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [dict, list])
 @pytest.mark.parametrize("second", ["mse", None], ids=["both", "one"])
 def test_nested_losses_for_several_outputs(kind, second, data):

@@ -84,6 +84,7 @@ def test_fit_equals_a_hand_written_loop(students, arrays):
     assert history["loss"][0] == pytest.approx(np.mean(expected), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_three_students_hear_the_mean_of_their_peers(make_model, arrays):
     students = [make_model(units) for units in (4, 6, 8)]
     by_hand = [clone(model) for model in students]
@@ -213,6 +214,7 @@ def test_training_continues_exactly_after_loading(students, arrays, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_metrics_may_be_objects_and_weighted(students, arrays):
     distiller = keras_kd.MutualDistiller(students)
     top = keras.metrics.SparseTopKCategoricalAccuracy(k=3, name="top_3")
@@ -246,6 +248,7 @@ def test_every_kind_of_data_and_label_is_taken(make_model, arrays):
         assert_same(results[0], others, 1e-5)
 
 
+@pytest.mark.slow
 def test_sigmoid_heads_diverge_label_by_label(make_model, arrays):
     x, y = arrays
     labels = np.eye(10)[y] + np.eye(10)[(y + 3) % 10]

@@ -179,6 +179,7 @@ def test_training_goes_on_exactly_after_loading(data, tmp_path):
     assert_same_weights(distiller.student, loaded.student)
 
 
+@pytest.mark.slow
 def test_losses_of_keras_see_all_outputs(data):
     x, y = data
     teacher, student = network(12), network(3)
@@ -204,6 +205,7 @@ class Subclassed(keras.Model):
         return {"colour": self.colour(x), "big": self.big(x)}
 
 
+@pytest.mark.slow
 def test_a_subclassed_student_learns_from_a_functional_teacher(data):
     x, y = data
     teacher = network(12)

@@ -173,6 +173,7 @@ def test_a_file_holds_student_losses_and_optimizer_and_nothing_else(
     assert teacher.count_params() > 20 * expected
 
 
+@pytest.mark.slow
 def test_a_loaded_distiller_saved_again_still_knows_its_teacher(
     teacher, make_model, arrays, tmp_path
 ):
@@ -203,6 +204,7 @@ def test_a_teacher_that_differs_in_one_weight_is_refused(
     loaded.attach_teacher(clone(teacher))
 
 
+@pytest.mark.slow
 def test_a_list_of_teachers_must_come_back_whole(make_model, arrays, tmp_path):
     teachers = [make_model(8), make_model(16)]
     distiller = compiled(keras_kd.Distiller(teachers, make_model(6)))
@@ -218,6 +220,7 @@ def test_a_list_of_teachers_must_come_back_whole(make_model, arrays, tmp_path):
     assert_equal(state(distiller), state(loaded))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["distiller", "student"])
 def test_export_is_the_student_alone(teacher, make_model, arrays, tmp_path, way):
     student = make_model(6)
@@ -231,6 +234,7 @@ def test_export_is_the_student_alone(teacher, make_model, arrays, tmp_path, way)
     assert sum(math.prod(v.shape) for v in served.variables) == student.count_params()
 
 
+@pytest.mark.slow
 def test_a_loaded_distiller_exports_without_its_teacher(
     teacher, make_model, arrays, tmp_path
 ):

@@ -153,6 +153,7 @@ def test_they_count_losses_of_keras_once(two_replicas, pair, data):
     assert_two_train_like_one(two_replicas, pair, data, make)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "left",
     [

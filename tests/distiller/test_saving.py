@@ -43,6 +43,7 @@ def file(trained, tmp_path):
     return tmp_path / "distiller.keras"
 
 
+@pytest.mark.slow
 def test_reloaded_distiller_predicts_and_evaluates_without_its_teacher(
     trained, file, arrays
 ):
@@ -78,12 +79,14 @@ def test_training_continues_exactly(trained, file, teacher, arrays):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_another_teacher_is_refused_by_its_fingerprint(file, make_model):
     loaded = keras.models.load_model(file)
     with pytest.raises(ValueError, match="fingerprint"):
         loaded.attach_teacher(make_model(32))
 
 
+@pytest.mark.slow
 def test_file_holds_nothing_of_the_teacher(make_model, student, arrays, tmp_path):
     teacher = make_model(3000)
     distiller = keras_kd.Distiller(teacher, student)
@@ -106,6 +109,7 @@ def test_weights_file_round_trips(trained, tmp_path, teacher, make_model):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_student_is_saved_on_its_own_without_the_losses(trained, tmp_path, arrays):
     path = tmp_path / "student.keras"
     trained.student.save(path)
@@ -125,7 +129,7 @@ def test_config_keeps_schedules_and_an_inferred_loss(trained, file):
     assert loaded.objective.weights == [1.0, 0.5]
 
 
-@pytest.mark.quick_for("import keras, keras_kd")
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "imports",
     [

@@ -159,6 +159,7 @@ def test_numbers_of_students_that_learn_together_can_be_set(make_model, arrays):
     assert logs == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_numbers_hold_on_all_replicas(two_replicas, make_model, arrays):
     def weights_after(scope):
         keras.utils.set_random_seed(3)
@@ -279,6 +280,7 @@ def test_temperatures_that_differ_are_set_one_by_one(teacher, student):
         distiller.temperature = 3.0
 
 
+@pytest.mark.slow
 def test_the_temperature_of_stored_means_stays(
     teacher, make_model, student, digits, tmp_path
 ):

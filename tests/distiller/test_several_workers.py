@@ -149,6 +149,7 @@ def test_worker_killed_twice_is_reported_and_the_run_goes_on(tmp_path, victim, o
     assert_goes_on(tmp_path, one, epochs=1)
 
 
+@pytest.mark.slow
 def test_replica_without_examples_is_refused_where_statistics_need_them(two_replicas):
     with two_replicas.scope():
         teacher = worker_program.classifier(8)

@@ -114,6 +114,7 @@ def test_ways_to_run_a_step_are_equal(teacher, student, arrays, options):
     assert_same_weights(student, other, 1e-4)
 
 
+@pytest.mark.slow
 def test_probability_heads_train_like_logit_heads(make_model, teacher, arrays):
     soft_teacher = make_model(32, "softmax")
     soft_teacher.set_weights(teacher.get_weights())
@@ -202,6 +203,7 @@ def test_unlabelled_data_trains_with_alpha_0(teacher, student, arrays):
     assert_same_weights(student, other)
 
 
+@pytest.mark.slow
 def test_unlabelled_training_validates_on_labels(teacher, student, arrays):
     distiller = keras_kd.Distiller(teacher, student, alpha=0)
     distiller.compile("adam", metrics=["accuracy"])
@@ -235,6 +237,7 @@ def test_alpha_schedule_is_evaluated_at_every_step(teacher, student, arrays):
     assert_same_weights(student, by_hand)
 
 
+@pytest.mark.slow
 def test_temperature_schedule_is_evaluated_at_every_step(teacher, student, arrays):
     x, y = arrays[0][:64], arrays[1][:64]
     schedule = keras.optimizers.schedules.PiecewiseConstantDecay([0], [8.0, 2.0])

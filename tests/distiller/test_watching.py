@@ -72,6 +72,7 @@ def test_tensorboard_holds_every_value(fit, tmp_path):
         np.testing.assert_allclose(validation[f"epoch_{name}"], expected, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_tensorboard_takes_each_batch_and_histograms(fit, tmp_path):
     board = keras.callbacks.TensorBoard(
         str(tmp_path), update_freq="batch", histogram_freq=1
@@ -117,6 +118,7 @@ def test_early_stopping_watches_a_term_and_restores(fit, student, term, mode):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_learning_rate_is_reduced_on_a_plateau_of_a_term(fit):
     reduce = keras.callbacks.ReduceLROnPlateau(
         "val_soft_target_loss", factor=0.5, patience=1, min_delta=1e9, mode="min"
@@ -148,6 +150,7 @@ def test_own_callback_is_told_every_term_of_every_batch(fit):
             assert notes.epochs[epoch][name] == history[name][epoch]
 
 
+@pytest.mark.slow
 def test_several_steps_an_execution_are_told_once(fit):
     notes = Notes()
     fit(notes, epochs=1, steps_per_execution=2)
@@ -178,6 +181,7 @@ def test_terminate_on_nan_ends_training(fit, raise_error):
     assert [batch for batch, _ in notes.batches] == [0, 1]
 
 
+@pytest.mark.slow
 def test_students_that_teach_each_other_are_watched_too(make_model, arrays):
     both = keras_kd.MutualDistiller([make_model(6), make_model(7)])
     away = keras.optimizers.SGD(-3e-2)

@@ -125,7 +125,7 @@ def test_grad_cam_plus_plus_is_that_of_the_paper():
         np.testing.assert_allclose(found.student[n], expected, atol=1e-4)
 
 
-@pytest.mark.quick_for("grad_cam++")
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["grad_cam++", "saliency"])
 def test_randomised_students_agree_by_chance(method):
     found = []
@@ -169,6 +169,7 @@ def test_student_of_smaller_maps_is_resized_to_the_images():
     np.testing.assert_allclose(found.student, expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_scores_of_thousands_do_not_make_nan():
     model = looking()
     kernel, bias = model.layers[-1].get_weights()
@@ -243,6 +244,7 @@ def test_subclassed_teacher_of_larger_images():
     assert found.teacher[:, 4:].max() == found.teacher[:, :, :2].max() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_preprocessing_that_works_in_place_gives_the_maps_of_one_that_does_not(method):
     model, images = looking(), noise()

@@ -126,6 +126,7 @@ def test_arena_is_what_tflm_plans(make, precision, tmp_path):
     check(path)
 
 
+@pytest.mark.slow
 def test_int4_weights_are_unpacked_in_the_arena(tmp_path):
     from keras_kd.export import quantization_aware
 

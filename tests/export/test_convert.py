@@ -138,6 +138,7 @@ def test_operation_that_tflite_lacks_is_named_and_leaves_nothing(tmp_path):
     assert leftovers(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_crash_of_the_converter_is_an_error_and_leaves_nothing(tmp_path):
     model = keras.Sequential([keras.Input((8, 8)), layers.LSTM(4), layers.Dense(3)])
     data = np.random.default_rng(0).random((5, 8, 8), dtype="float32")
@@ -210,6 +211,7 @@ def test_mixed_precision_model_is_exported_in_float32(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_calibration_takes_tf_data_with_and_without_labels(model, digits, tmp_path):
     path = tmp_path / "m.tflite"
     sizes = set()
@@ -223,6 +225,7 @@ def test_calibration_takes_tf_data_with_and_without_labels(model, digits, tmp_pa
     assert len(sizes) == 1
 
 
+@pytest.mark.slow
 def test_yes_or_no_heads_are_scored_by_their_threshold(digits, tmp_path):
     x, y = digits.test.arrays()
     labels = (y > 4).astype("int64")

@@ -76,6 +76,7 @@ def test_loops_are_refused_where_int8_is_needed_and_remarked_elsewhere():
     assert check_deployable(unrolled, target="microcontroller").ok
 
 
+@pytest.mark.slow
 def test_operations_that_microcontrollers_lack():
     student = images(layers.Dense(4, activation="gelu", name="curved"))
     assert found(student, "microcontroller") == [("curved", "GELU")]
@@ -98,6 +99,7 @@ def test_float_islands_are_remarked():
     assert {one.layer for one in answer.remarks} == {"norm"}
 
 
+@pytest.mark.slow
 def test_arena_larger_than_ram_names_the_layer():
     student = images(layers.Conv2D(200, 3, name="wide"), layers.MaxPooling2D(6))
     whole = check_deployable(student, target="microcontroller").inspection
@@ -142,6 +144,7 @@ def test_browsers_take_few_types():
     assert found(student, "mobile") == []
 
 
+@pytest.mark.slow
 def test_operations_that_cannot_be_prepared_name_their_layer():
     """TFLite's RFFT2D takes powers of two only, which shows when the file is run."""
 
@@ -162,6 +165,7 @@ def test_what_keras_cannot_trace_is_a_problem_and_no_crash():
     assert "a layer" in problem.reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", EVERYWHERE)
 def test_degenerate_weights_make_no_difference(target):
     student = images(
@@ -195,6 +199,7 @@ def test_subclassed_and_quantisation_aware_students():
     assert answer.inspection.inputs[0].dtype == "float32"
 
 
+@pytest.mark.slow
 def test_student_is_not_changed():
     student = images(layers.Conv2D(4, 3), layers.BatchNormalization())
     before = [value.copy() for value in student.get_weights()]

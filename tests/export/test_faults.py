@@ -82,6 +82,7 @@ def test_killed_converter_is_an_error_and_leaves_nothing(model, tmp_path):
     assert sorted(tmp_path.iterdir()) == before
 
 
+@pytest.mark.slow
 def test_server_that_has_ended_is_started_again(model, tmp_path):
     convert(model, tmp_path / "m.tflite", precision="float32")
     first = server_process()

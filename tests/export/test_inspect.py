@@ -73,6 +73,7 @@ def macs_of_keras(model):
     return total
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "int8", "int4_weights", "float_io"])
 def test_multiplications_are_those_of_the_layers(files, convnet, precision):
     assert inspect(files / f"{precision}.tflite").macs == macs_of_keras(convnet)

@@ -128,6 +128,7 @@ class Subclassed(keras.Model):
         return self.head(self.body(self.body(inputs)) + 0.0 * self.body(inputs))
 
 
+@pytest.mark.slow
 def test_nested_and_subclassed_models(tmp_path):
     inputs = keras.Input((6,))
     inner = keras.Sequential(
@@ -159,6 +160,7 @@ def test_wrong_calibration_shows_at_the_input(tmp_path):
     assert result.worst_layer.error > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("program", "said"),
     [

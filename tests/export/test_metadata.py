@@ -120,6 +120,7 @@ def test_signature_has_names_that_tell(tmp_path):
         assert run(**{given: np.zeros((1, 4), "float32")})[gives].shape == (1, 3)
 
 
+@pytest.mark.slow
 def test_same_model_gives_the_same_file(model, pictures, tmp_path):
     for precision in ("float32", "int8", "int4_weights"):
         first = export(model, tmp_path / "a.tflite", pictures, precision=precision)

@@ -80,6 +80,7 @@ def test_folding_costs_int8_next_to_nothing(model, raw, tmp_path):
     assert errors[1] < 1.5 * errors[0]
 
 
+@pytest.mark.slow
 def test_inputs_that_are_no_images_are_scaled_too(tmp_path):
     model = keras.Sequential([keras.Input((4,)), layers.Dense(3)])
     inputs = np.random.default_rng(0).normal(size=(30, 4)).astype("float32")
@@ -170,6 +171,7 @@ def test_output_of_an_unknown_head_cannot_be_chosen(tmp_path):
         convert(model, tmp_path / "m.tflite", precision="float32", output="logits")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("float_io", [False, True])
 def test_quantisation_aware_models_take_raw_inputs_too(raw, float_io, tmp_path):
     stack = [keras.Input((8, 8, 3)), layers.Conv2D(4, 3, padding="same")]
@@ -192,6 +194,7 @@ def test_quantisation_aware_models_take_raw_inputs_too(raw, float_io, tmp_path):
     assert manifest.input.dtype == ("float32" if float_io else "int8")
 
 
+@pytest.mark.slow
 def test_quantisation_aware_models_of_no_images_are_scaled_too(tmp_path):
     student = keras.Sequential([keras.Input((6,)), layers.Dense(3)])
     model = quantization_aware(student)

@@ -30,15 +30,6 @@ BYTES = {
     "int16x8": 1,
     "int4_weights": 0.5,
 }
-DROPPED = pytest.mark.xfail(
-    strict=True, reason="issue 20 A1: weights of 256 KiB or more are dropped"
-)
-PRECISIONS = [
-    pytest.param(name, marks=DROPPED)
-    if name in ("dynamic_int8", "int4_weights")
-    else name
-    for name in BYTES
-]
 
 
 def kernels(model):
@@ -47,7 +38,7 @@ def kernels(model):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("precision", BYTES)
 def test_every_weight_of_mobilenet_is_in_its_file(
     precision, mobilenet_file, mobilenet_v2, images
 ):
@@ -64,10 +55,7 @@ def test_every_weight_of_mobilenet_is_in_its_file(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "precision",
-    ["float32", "int8", pytest.param("dynamic_int8", marks=DROPPED)],
-)
+@pytest.mark.parametrize("precision", BYTES)
 def test_every_weight_of_a_net_of_50_mb_is_in_its_file(precision, dense_file):
     model = dense_net()
     path = dense_file(precision)
@@ -153,7 +141,6 @@ def test_text_of_512_tokens_is_answered_like_keras(precision, tmp_path):
     np.testing.assert_allclose(found, expected, atol=0.02 * np.abs(expected).max())
 
 
-@pytest.mark.xfail(strict=True, reason="issue 20: reads 50,000 photos to use 500")
 def test_calibration_reads_few_more_photos_than_it_uses():
     read = []
 

@@ -144,6 +144,7 @@ def test_it_can_be_read_by_people_and_by_programs(result):
     assert len(json.loads(result.to_json())["flips"]) == len(result.flips)
 
 
+@pytest.mark.slow
 def test_folded_normalisation_and_softmax_are_compared_alike(model, digits, tmp_path):
     path = tmp_path / "m.tflite"
     # 16 levels of grey, as scikit-learn has them.
@@ -167,6 +168,7 @@ def test_folded_normalisation_and_softmax_are_compared_alike(model, digits, tmp_
         assert max(layer.error for layer in result.layers) < 0.05
 
 
+@pytest.mark.slow
 def test_softmax_that_was_left_out_is_compared_as_logits(digits, tmp_path):
     model = fitted(digits, "softmax")
     path = tmp_path / "m.tflite"

@@ -113,6 +113,19 @@ ON_POSITIONS = {
 CLASSIFIERS = {**ON_LOGITS, **ON_LAYERS}
 EVERY_LOSS = {**CLASSIFIERS, **ON_POSITIONS}
 
+# One of each kind: on logits, on layers, with labels, weights, a memory of its own.
+REPRESENTATIVES = (
+    "AttentionDistillation",
+    "ContrastiveDistillation",
+    "CurriculumTemperatureDistillation",
+    "DecoupledDistillation",
+    "FactorDistillation",
+    "HintDistillation",
+    "MultiLabelDistillation",
+    "RelationalDistillation",
+    "SoftTargetDistillation",
+    "WeightedSoftLabelDistillation",
+)
 # All others look at layers only.
 USE_LOGITS = {*ON_LOGITS, *ON_POSITIONS, "RepresentationDistillation"}
 # They have nothing to bring the student's channels to the teacher's.

@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.losses.every_loss import EVERY_LOSS, USE_LOGITS, random_batch
+from tests.losses.every_loss import (
+    EVERY_LOSS,
+    REPRESENTATIVES,
+    USE_LOGITS,
+    random_batch,
+)
 
 each_loss = pytest.mark.parametrize("name", sorted(EVERY_LOSS))
 
@@ -69,6 +74,7 @@ def is_finite(loss, batch):
     )
 
 
+@pytest.mark.quick_for(*REPRESENTATIVES)
 @each_loss
 def test_loss_and_gradients_are_finite_at_extremes(name):
     loss, batch = new_loss(name), random_batch(name)

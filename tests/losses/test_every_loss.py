@@ -7,23 +7,15 @@ import pytest
 import keras_kd
 from keras_kd import losses
 from keras_kd.data import Examples
-from tests.losses.every_loss import CLASSIFIERS, EVERY_LOSS, small_network
+from tests.losses.every_loss import (
+    CLASSIFIERS,
+    EVERY_LOSS,
+    REPRESENTATIVES,
+    small_network,
+)
 
 NAMES = sorted(CLASSIFIERS)
 STEPS = 12
-# One of each kind: on logits, on layers, with labels, weights, a memory of its own.
-REPRESENTATIVES = (
-    "AttentionDistillation",
-    "ContrastiveDistillation",
-    "CurriculumTemperatureDistillation",
-    "DecoupledDistillation",
-    "FactorDistillation",
-    "HintDistillation",
-    "MultiLabelDistillation",
-    "RelationalDistillation",
-    "SoftTargetDistillation",
-    "WeightedSoftLabelDistillation",
-)
 # Its weights grow where the student is worse than the teacher, and carry no gradient:
 # the value need not fall while the student learns.
 REWEIGHTED = "WeightedSoftLabelDistillation"
@@ -97,18 +89,7 @@ def train(distiller, x, y, steps):
 
 # Eager here, where each loss would need a graph of its own; in graphs, all of them
 # together below, and each by XLA.
-@pytest.mark.quick_for(
-    "AttentionDistillation",
-    "ContrastiveDistillation",
-    "CurriculumTemperatureDistillation",
-    "DecoupledDistillation",
-    "FactorDistillation",
-    "HintDistillation",
-    "MultiLabelDistillation",
-    "RelationalDistillation",
-    "SoftTargetDistillation",
-    "WeightedSoftLabelDistillation",
-)
+@pytest.mark.quick_for(*REPRESENTATIVES)
 @pytest.mark.parametrize("name", NAMES)
 def test_training_reduces_the_loss_and_leaves_the_student_alone(name, models):
     teacher, weights, x, y = models
@@ -159,6 +140,7 @@ def test_saved_and_loaded_distiller_goes_on_exactly(name, models, tmp_path):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_all_losses_take_the_same_steps_in_one_graph_as_eagerly(models):
     teacher, weights, x, y = models
     names = sorted(set(NAMES) - RANDOM - {"MultiLabelDistillation"})
@@ -198,6 +180,7 @@ def test_compiled_by_xla_it_takes_the_same_steps(name, models):
     assert values[1] == pytest.approx(values[0], rel=tolerance, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_several_losses_train_at_once(models):
     teacher, weights, x, y = models
     chosen = [

@@ -61,6 +61,7 @@ def page(whole_run, hostile_data, tmp_path_factory):
     return report.write_report(whole_run, path, data=hostile_data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [390, 1300])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_page_is_whole_at_every_width(look, page, width, scheme):
@@ -77,6 +78,7 @@ def test_page_is_whole_at_every_width(look, page, width, scheme):
     assert seen["twice"] == []
 
 
+@pytest.mark.slow
 def test_dark_and_paper_have_their_colours(look, page):
     def lightness(colour):
         return sum(map(int, re.findall(r"\d+", colour)[:3])) / 3
@@ -142,9 +144,7 @@ def test_runs_of_one_name_are_told_apart(whole_run, tmp_path):
         assert f"{folder}: distilled" in text
 
 
-@pytest.mark.quick_for(
-    "gone0-There are no results", "gone3-No student.keras or distilled.keras"
-)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("gone", "said"),
     [
@@ -180,6 +180,7 @@ def test_another_data_set_is_said(run_folder, digits):
     assert "it has 5 classes, the data 10" in text
 
 
+@pytest.mark.slow
 def test_a_teacher_of_elsewhere_is_shown_if_it_is_the_one(run_folder, hostile_data):
     teacher = run_folder.parent / "elsewhere.keras"
     shutil.move(run_folder / "teacher.keras", teacher)

@@ -110,6 +110,7 @@ def test_division_of_the_work_does_not_show(teacher, path, digits, tasks, tmp_pa
     assert not options.get_all_options()["allow_unsafe_triggers"]
 
 
+@pytest.mark.slow
 def test_files_make_an_ensemble(make_model, digits, tmp_path):
     models = [make_model(4), make_model(6)]
     paths = [tmp_path / "1.keras", tmp_path / "2.keras"]
@@ -125,6 +126,7 @@ def test_files_make_an_ensemble(make_model, digits, tmp_path):
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
 
 
+@pytest.mark.slow
 def test_only_lost_and_damaged_shards_are_made_anew(teacher, path, digits, tmp_path):
     label(teacher, digits.train, tmp_path / "a", **TINY)
     folder = tmp_path / "b"
@@ -199,6 +201,7 @@ def test_worker_must_see_the_store(teacher, digits, tmp_path):
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.slow
 def test_shards_come_through_staging(teacher, path, digits, tmp_path):
     label(teacher, digits.train, tmp_path / "a", **TINY)
     staging, bad_id = tmp_path / "staging", digits.train.ids()[700]

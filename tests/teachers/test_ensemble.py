@@ -127,6 +127,7 @@ def test_one_member_teaches_each_batch_and_no_other_runs():
     np.testing.assert_allclose(counts / 500, [0.5, 0.2, 0.3], atol=0.09)
 
 
+@pytest.mark.slow
 def test_draws_follow_from_seed_and_step(make_model, arrays):
     models, examples = [make_model(8), make_model(8)], Examples(arrays[0][:2])
 

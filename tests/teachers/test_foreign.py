@@ -39,6 +39,7 @@ def assert_teaches_like(teacher, model, student, arrays):
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_functions_of_tensors_and_of_arrays_teach(teacher, student, arrays):
     assert_teaches_like(foreign(teacher), teacher, student, arrays)
     assert_teaches_like(through_numpy(teacher), teacher, student, arrays)

@@ -182,6 +182,7 @@ def test_any_shard_by_itself_has_the_bytes_of_the_whole_run(digits, teacher, tmp
         assert file.read_bytes() == whole.read_bytes()
 
 
+@pytest.mark.slow
 def test_each_view_is_another_crop_of_the_image_and_labelled_as_such(
     digits, teacher, tmp_path
 ):
@@ -200,6 +201,7 @@ def test_each_view_is_another_crop_of_the_image_and_labelled_as_such(
             assert any((seen == window).all() for window in windows)
 
 
+@pytest.mark.slow
 def test_view_follows_from_the_id_and_not_from_the_place(digits, teacher, tmp_path):
     whole, part = digits.validation, digits.validation.examples.skip(50)
     options = {"augment": random_crop(2)}

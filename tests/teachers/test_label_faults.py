@@ -88,6 +88,7 @@ DAMAGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_shard_is_found_and_it_alone_is_made_anew(store, whole, damage):
     before = {path: path.stat().st_ino for path in shards(store)}
@@ -127,6 +128,7 @@ def test_leftovers_of_killed_processes_are_taken_away(store, whole):
     assert contents(store) == whole
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_meanwhile_is_one_clear_error(disk, whole, tmp_path):
     """Without a disk to fill, the program may write so many bytes to a file."""
     folder = (disk or tmp_path) / "store"

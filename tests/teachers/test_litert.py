@@ -33,6 +33,7 @@ def write_tflite(model, path, *, batch=None, calibration=None, dtype=tf.int8):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [None, 1, 3], ids="batch_{}".format)
 def test_files_of_any_batch_size_answer_every_batch(
     make_model, arrays, tmp_path, batch
@@ -62,6 +63,7 @@ def test_integer_files_are_fed_and_read_in_floats(teacher, arrays, tmp_path):
     assert np.abs(answer - teacher(x)).mean() < 3 * step
 
 
+@pytest.mark.slow
 def test_fingerprint_is_that_of_the_file(make_model, tmp_path):
     one = write_tflite(make_model(8), tmp_path / "one.tflite")
     other = write_tflite(make_model(8), tmp_path / "other.tflite")
@@ -73,6 +75,7 @@ def test_fingerprint_is_that_of_the_file(make_model, tmp_path):
     assert prints[0] == prints[1] != prints[2]
 
 
+@pytest.mark.slow
 def test_files_are_members_of_an_ensemble(
     teacher, make_model, student, arrays, tmp_path
 ):

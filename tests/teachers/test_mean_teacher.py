@@ -134,6 +134,7 @@ def test_two_replicas_average_like_one(make_model, arrays, two_replicas):
     assert_same(*averages, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_mixed_precision_averages_in_float32(make_model, arrays):
     keras.config.set_dtype_policy("mixed_float16")
     try:
@@ -191,6 +192,7 @@ def test_loaded_distiller_goes_on_exactly_without_its_teacher(
     assert loaded.teacher_fingerprint == distiller.teacher_fingerprint
 
 
+@pytest.mark.slow
 def test_interrupted_run_equals_an_uninterrupted_one(make_model, arrays, tmp_path):
     start = make_model(6).get_weights()
     ends = []

@@ -149,6 +149,7 @@ def test_one_pass_shows_each_view_of_each_example_once(viewed, big, data):
         )
 
 
+@pytest.mark.slow
 def test_each_view_has_an_order_of_its_own_which_the_seeds_repeat(viewed, data):
     def shown(passes):
         keras.utils.set_random_seed(0)
@@ -166,6 +167,7 @@ def test_each_view_has_an_order_of_its_own_which_the_seeds_repeat(viewed, data):
         np.testing.assert_array_equal(sorted_rows(first), sorted_rows(second))
 
 
+@pytest.mark.slow
 def test_all_views_are_traced_at_once(big, data, tmp_path):
     """A folder of many views is attached as fast as one of a single view."""
     traced = []
@@ -184,6 +186,7 @@ def test_all_views_are_traced_at_once(big, data, tmp_path):
     assert calls[5] == calls[1]
 
 
+@pytest.mark.slow
 def test_an_epoch_can_be_one_view(viewed, data, student):
     """Of 3 views, 4 epochs of 4 steps see the first, second, third and first."""
 
@@ -248,6 +251,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hides_its_size", [False, True], ids=["", "size unknown"])
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_changed_data_set_is_an_error_that_names_the_first_difference(
@@ -312,6 +316,7 @@ def test_labels_can_be_left_out(soft, big, data, student):
     assert set(logs) == {"loss", "soft_target_loss"}
 
 
+@pytest.mark.slow
 def test_data_without_soft_targets_are_evaluated_and_not_trained_on(
     soft, data, student, digits
 ):
@@ -374,6 +379,7 @@ def test_sigmoid_head_is_distilled_label_by_label(make_model, data, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_mean_of_an_ensemble_serves_its_temperature_only(
     big, make_model, data, student, tmp_path
 ):
@@ -387,6 +393,7 @@ def test_mean_of_an_ensemble_serves_its_temperature_only(
         )
 
 
+@pytest.mark.slow
 def test_reloaded_distiller_accepts_soft_targets_of_the_same_teacher(
     soft, big, data, student, make_model, digits, tmp_path
 ):

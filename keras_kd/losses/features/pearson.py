@@ -82,6 +82,7 @@ class PearsonDistillation(LayerPairLoss):
         0.0
     """
 
+    compares_examples = True
     published_weight = 10.0
 
     def __init__(self, teacher_layers, student_layers, resize="student", *, name=None):

@@ -77,6 +77,8 @@ class RepresentationDistillation(LayerPairLoss):
         True
     """
 
+    compares_examples = True
+
     def __init__(
         self,
         teacher_layers,

@@ -80,6 +80,8 @@ class CorrelationDistillation(DistillationLoss):
         0.0
     """
 
+    compares_examples = True
+
     def __init__(self, beta=1.0, gamma=1.0, temperature=1.0, *, name=None):
         super().__init__(name=name)
         check_weights("CorrelationDistillation", beta=beta, gamma=gamma)

@@ -148,6 +148,7 @@ class MultiLevelDistillation(DistillationLoss):
         0.0
     """
 
+    compares_examples = True
     published_weight = 0.9
 
     def __init__(self, temperature=4.0, views=1, *, standardize=False, name=None):

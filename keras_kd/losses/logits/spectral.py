@@ -87,6 +87,8 @@ class SpectralDistillation(DistillationLoss):
         2.335
     """
 
+    compares_examples = True
+
     def __init__(self, tikhonov=0.1, *, name=None):
         super().__init__(name=name)
         check_positive("SpectralDistillation", "tikhonov", tikhonov)

@@ -132,6 +132,7 @@ class CongruenceDistillation(LayerPairLoss):
         2.0
     """
 
+    compares_examples = True
     published_weight = 0.02
 
     def __init__(

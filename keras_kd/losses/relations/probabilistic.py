@@ -72,6 +72,7 @@ class ProbabilisticDistillation(LayerPairLoss):
         0.028
     """
 
+    compares_examples = True
     published_weight = 30000.0
 
     def call(self, teacher, student, labels=None):

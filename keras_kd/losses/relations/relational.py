@@ -110,6 +110,8 @@ class RelationalDistillation(LayerPairLoss):
         0.3472
     """
 
+    compares_examples = True
+
     def __init__(
         self,
         teacher_layers,

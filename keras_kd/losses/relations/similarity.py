@@ -66,6 +66,7 @@ class SimilarityDistillation(LayerPairLoss):
         0.293
     """
 
+    compares_examples = True
     published_weight = 3000.0
 
     def call(self, teacher, student, labels=None):

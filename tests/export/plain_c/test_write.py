@@ -54,6 +54,7 @@ def check_bytes(path, folder):
     assert np.abs(difference).max() <= 1
 
 
+@pytest.mark.slow
 def test_network_of_all_kinds(path, tmp_path):
     names = {operation.name for operation in inspect(path).operations}
     assert {"PAD", "CONCATENATION", "LOGISTIC", "SOFTMAX", "SUB", "MUL"} <= names

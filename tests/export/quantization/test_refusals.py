@@ -94,6 +94,7 @@ def test_layers_that_heed_a_mask_still_do():
     np.testing.assert_allclose(model(x), student(x), atol=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("make", "name"), [(_half_float, "norm"), (_vit, "attention")])
 def test_float_layer_is_all_that_is_float_in_its_file(make, name, tmp_path):
     student = with_random_weights(make())

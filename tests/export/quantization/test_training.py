@@ -64,6 +64,7 @@ def trained(student, teacher, digits, tmp_path_factory):
     return result
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["int8", "int4_weights"])
 def test_file_agrees_with_the_model_that_was_trained(trained, digits, precision):
     model, path = trained[precision]
@@ -73,6 +74,7 @@ def test_file_agrees_with_the_model_that_was_trained(trained, digits, precision)
     assert result.accuracy >= result.keras_accuracy - 0.01
 
 
+@pytest.mark.slow
 def test_training_gives_back_what_four_bits_cost(trained, student, digits, tmp_path):
     hurt = quantization_aware(student, weights_bits=4)
     hurt(digits.train.arrays()[0], training=True)
@@ -197,6 +199,7 @@ def test_two_replicas_train_and_convert(
     assert model.get_layer("block_1").output_range.is_set
 
 
+@pytest.mark.slow
 def test_mixed_precision_student_becomes_a_float32_one(arrays, tmp_path):
     policy = keras.mixed_precision.dtype_policy()
     try:

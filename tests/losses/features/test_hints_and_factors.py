@@ -261,6 +261,7 @@ def test_paraphraser_must_fit_the_teacher():
         loss.build(_shapes("t", 4, 4, 5), _shapes("s", 8, 8, 2))
 
 
+@pytest.mark.slow
 def test_fitting_a_paraphraser_lowers_its_error_and_leaves_the_teacher():
     keras.utils.set_random_seed(0)
     model = keras.Sequential(

@@ -36,7 +36,7 @@ def shapes_of(model):
     return sorted(tuple(weight.shape) for weight in model.weights)
 
 
-@pytest.mark.quick_for("convnet")
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETS)
 def test_they_are_those_of_all_widths(name):
     make, depth, divisor = NETS[name]
