@@ -11,12 +11,12 @@ WORKERS ?= 2
 # Each worker keeps to neighbouring tests, which share models and files.
 PYTEST := $(BIN)/pytest $(TESTS) -n $(WORKERS) --dist worksteal
 
-.PHONY: demo test test-all test-slow test-release check lint versions clean
+.PHONY: demo test test-all test-slow test-release check lint imports versions clean
 
 demo: $(READY)  ## teacher, students and .tflite files, each measured
 	$(BIN)/keras-kd demo --out runs/demo
 
-test: check  ## before every commit: minutes
+test: lint imports  ## before every commit: minutes
 	$(PYTEST) -m "not slow and not release"
 
 test-all: test test-slow  ## everything that CI runs
@@ -27,9 +27,11 @@ test-slow: $(READY)  ## every product of parameters, kills, examples
 test-release: $(READY)  ## before a release, by hand: hours
 	$(PYTEST) -m release
 
-check: lint $(READY)  ## style, dependencies, architecture, import contract
-	$(BIN)/lint-imports --no-cache
+check: lint imports  ## style, dependencies, architecture, import contract
 	$(BIN)/pytest -q tests/test_architecture.py
+
+imports: $(READY)
+	$(BIN)/lint-imports --no-cache
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -279,7 +279,7 @@ class Distiller(
         """The losses and metrics of one batch; without a teacher, the hard ones."""
         batch = unpack(data)
         teacher = None
-        if self._teacher is not None and self._teacher.can_answer(batch.examples):
+        if self.can_ask_teacher(batch.examples):
             teacher = self._ask_teacher(batch.examples)
         if teacher is None and batch.labels is None:
             raise unlabelled()
@@ -296,6 +296,10 @@ class Distiller(
         if y is None:
             return ops.zeros(())
         return super().compute_loss(x, y, y_pred, sample_weight, training)
+
+    def can_ask_teacher(self, examples):
+        """Whether there is a teacher, and these `Examples` have what it needs."""
+        return self._teacher is not None and self._teacher.can_answer(examples)
 
     def _ask_teacher(self, examples, step=None):
         layers = layers_of(self.objective.losses, "teacher_layers")

@@ -30,7 +30,7 @@ class OnSeveralWorkers(BetweenKerasAndReplicas):
 
     # Of what has no teacher; see `SavedWithoutTeacher`.
     teacher_fingerprint = None
-    # Whether the first batch of the `fit` that runs is still to be looked at.
+    # Whether the first batch of what runs is still to be looked at.
     is_to_look = False
 
     def look_at(self, batch):
@@ -85,6 +85,7 @@ class OnSeveralWorkers(BetweenKerasAndReplicas):
         """A function of an iterator that runs one step or more; called by Keras."""
         strategy = self.distribute_strategy
         is_training = step_function == self.train_step
+        is_step = is_training or step_function == self.test_step
         if is_training and strategy.num_replicas_in_sync > 1 and _has_statistics(self):
             step_function = _of_examples(step_function)
         if spans_workers(strategy):
@@ -98,7 +99,7 @@ class OnSeveralWorkers(BetweenKerasAndReplicas):
             # Of an iterator Keras would take them inside TensorFlow: on replicas its
             # loop of several steps fails; and where the number of batches is not known
             # it ends an epoch by a step without one, which counts in the optimizer.
-            is_to_look = is_training and self.is_to_look
+            is_to_look = is_step and self.is_to_look
             if in_tensorflow and not is_to_look:
                 return function(iterator)
             first = next(iterator, None)

@@ -26,35 +26,42 @@ class LooksAtFirstBatch(OnSeveralWorkers):
 
     _look = None
     _looked_at = staticmethod(lambda: None)
+    _knows_batches = False
+    # The method that runs, whose data were looked at or are to be.
+    _method = None
 
-    def check_batch(self, batch, y):
-        """Raises if training on data that begin with this batch cannot be right.
+    def check_batch(self, batch, y, *, training):
+        """Raises if what is begun with this batch cannot be right.
 
         Args:
             batch: a `Batch`, of all data where they are arrays.
-            y: all labels, where `fit` was given them by themselves; or None.
+            y: all labels, where they were given by themselves; or None.
+            training: bool, whether the models are to be trained on them.
         """
         raise NotImplementedError
 
     def forget_data(self):
         """Has the data looked at again that were looked at already."""
         self._looked_at = lambda: None
+        self._knows_batches = False
 
     def fit(self, x=None, y=None, *args, **kwargs):
         """See `keras.Model.fit`; models and data are looked at before."""
-        is_dataset = isinstance(x, tf.data.Dataset)
-        if is_dataset and self._looked_at() is x:
-            return super().fit(x, y, *args, **kwargs)
-        x, batch = first_batch(x, y, where=self._where)
-        if batch is not None:
-            self._check(batch, y)
-        else:
-            known = weakref.ref(x) if is_dataset else lambda: None
-            self._look = lambda batch: self._check(batch, y, known)
-        try:
-            return super().fit(x, y, *args, **kwargs)
-        finally:
-            self._look = None
+        return self._after_a_look("fit", x, y, *args, **kwargs)
+
+    def evaluate(self, x=None, y=None, *args, **kwargs):
+        """See `keras.Model.evaluate`; models and data are looked at before."""
+        if self._method is not None:  # `fit` validates, or a callback does
+            return super().evaluate(x, y, *args, **kwargs)
+        return self._after_a_look("evaluate", x, y, *args, **kwargs)
+
+    def train_on_batch(self, x, y=None, *args, **kwargs):
+        """See `keras.Model.train_on_batch`; the first batch is looked at before."""
+        return self._on_batch("train_on_batch", x, y, *args, **kwargs)
+
+    def test_on_batch(self, x, y=None, *args, **kwargs):
+        """See `keras.Model.test_on_batch`; the first batch is looked at before."""
+        return self._on_batch("test_on_batch", x, y, *args, **kwargs)
 
     @property
     def is_to_look(self):
@@ -64,15 +71,50 @@ class LooksAtFirstBatch(OnSeveralWorkers):
     def look_at(self, batch):
         """See `OnSeveralWorkers`."""
         look, self._look = self._look, None
-        look(parts(batch, self._where))
+        look(parts(batch, self.where))
 
     @property
-    def _where(self):
-        return f"{type(self).__name__}.fit"
+    def where(self):
+        """What runs, for messages: such as "Distiller.fit"."""
+        return f"{type(self).__name__}.{self._method or 'fit'}"
+
+    def _after_a_look(self, method, x, y, *args, **kwargs):
+        run = getattr(super(), method)
+        is_dataset = isinstance(x, tf.data.Dataset)
+        before, self._method = self._method, method
+        try:
+            if not (is_dataset and self._looked_at() is x):
+                x, batch = first_batch(x, y, where=self.where)
+                if batch is not None:
+                    self._check(batch, y)
+                else:
+                    known = weakref.ref(x) if is_dataset else lambda: None
+                    self._look = lambda batch: self._check(batch, y, known)
+            return run(x, y, *args, **kwargs)
+        finally:
+            self._look, self._method = None, before
+
+    def _on_batch(self, method, x, y, *args, **kwargs):
+        if not self._knows_batches:
+            before, self._method = self._method, method
+            try:
+                self._check(parts((x, y), self.where), y)
+            finally:
+                self._method = before
+            self._knows_batches = True
+        return getattr(super(), method)(x, y, *args, **kwargs)
 
     def _check(self, batch, y, known=lambda: None):
+        training = self._method in ("fit", "train_on_batch")
         with self.distribute_strategy.scope():
-            self.check_batch(batch, y)
+            self.check_batch(batch, y, training=training)
+            if not self.built:
+                # As a student that does not know its input shapes is now.
+                self.build(
+                    keras.tree.map_structure(
+                        lambda leaf: (None, *leaf.shape[1:]), as_tensors(batch.inputs)
+                    )
+                )
         self._looked_at = known
 
 

@@ -108,31 +108,33 @@ def check_weights_of(students):
         check_weights(WHERE, student, f'student "{student.name}"')
 
 
-def check_batch(distiller, batch, y):
+def check_batch(distiller, batch, y, *, training):
     """Looks at the students, at the first batch, and at all labels in memory.
 
     Args:
         distiller: the `MutualDistiller`, compiled.
         batch: the first `Batch`.
         y: as for `fit`.
+        training: bool; evaluation needs the same.
 
     Raises:
         ValueError: They cannot be used; the message says why and how to fix it.
     """
+    where = distiller.where
     if batch.labels is None:
         raise unlabelled()
     shapes = []
     for student, head in zip(distiller.students, distiller.heads, strict=True):
-        check_inputs(WHERE, student, batch.inputs)
+        check_inputs(where, student, batch.inputs)
         inputs = few(batch.inputs, student)
         logits = forward(student, inputs, head=head)[1].logits
-        check_logits(WHERE, logits, head, "student", model=student, inputs=inputs)
+        check_logits(where, logits, head, "student", model=student, inputs=inputs)
         shapes.append((None, *logits.shape[1:]))
     check_students(distiller.students)  # again: some have weights only now
-    _check_classes(WHERE, shapes)
+    _check_classes(where, shapes)
     if distiller.infers_hard_loss:
         labels = batch.labels if y is None else y
-        check_labels(labels, shapes[0], distiller.activation, where=WHERE)
+        check_labels(labels, shapes[0], distiller.activation, where=where)
 
 
 def unlabelled():

@@ -15,34 +15,39 @@ from keras_kd.outputs import check_inputs, check_logits, check_weights
 WHERE = "Distiller.fit"
 
 
-def check_batch(distiller, batch, y):
+def check_batch(distiller, batch, y, *, training):
     """Looks at the models, at the first batch, and at all labels in memory.
 
     Args:
-        distiller: the `Distiller`, compiled, with a teacher.
+        distiller: the `Distiller`, compiled; with a teacher if it is to be trained.
         batch: the first `Batch`.
         y: as for `fit`.
+        training: bool.
 
     Raises:
         ValueError: They cannot be used; the message says why and how to fix it.
     """
-    labels = batch.labels
-    check_inputs(WHERE, distiller.student, batch.inputs)
-    if labels is None and distiller.objective.needs_labels:
+    where, labels = distiller.where, batch.labels
+    check_inputs(where, distiller.student, batch.inputs)
+    if labels is None and training and distiller.objective.needs_labels:
         raise unlabelled()
-    _check_example_ids(distiller.objective, batch.example_ids)
+    if training:
+        _check_example_ids(distiller.objective, batch.example_ids)
     examples = few(batch.examples, distiller.student)
-    distiller.teacher.check_answer(WHERE, examples)
+    teaches = training or distiller.can_ask_teacher(batch.examples)
+    if teaches:
+        distiller.teacher.check_answer(where, examples)
     student = distiller.student_outputs(examples.inputs)
     check_logits(
-        WHERE,
+        where,
         student.logits,
         distiller.head,
         "student",
         model=distiller.student,
         inputs=examples.inputs,
     )
-    connect_to_data(distiller, examples.inputs)
+    if teaches:
+        connect_to_data(distiller, examples.inputs)
     if labels is not None and distiller.infers_hard_loss:
         _check_all_labels(distiller, labels if y is None else y, student)
 
@@ -120,13 +125,14 @@ def _check_all_labels(distiller, labels, student):
         own = part_of(labels, name) if student.names else labels
         if own is None:
             raise invalid(
-                WHERE,
+                distiller.where,
                 f"labels for each output, {student.names}",
                 f"none for {name!r}",
                 "Pass them by the names or places of the outputs.",
             )
         loss = part_of(distiller.loss, name)
-        check_labels(own, student.of(name).logits.shape, loss.activation)
+        shape = student.of(name).logits.shape
+        check_labels(own, shape, loss.activation, where=distiller.where)
 
 
 def _check_compilation(distiller):

@@ -31,6 +31,7 @@ def test_fields_that_the_app_reads_are_those_of_the_manifest():
     assert names <= known
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 def test_fields_that_the_app_needs_are_never_null(precision, digits_files):
     manifest = json.loads(digits_files[precision].with_suffix(".json").read_text())

@@ -65,6 +65,7 @@ def test_drawing_gives_a_class(visit, digits_path):
     assert "scikit-learn" in bar["explained"]
 
 
+@pytest.mark.slow
 def test_page_is_quiet_and_asks_this_machine_only(visit, digits_path):
     seen = visit(files=as_student(digits_path), steps=[["draw", [RING]]])
     assert seen["errors"] == []

@@ -25,6 +25,7 @@ def temporary(tmp_path, monkeypatch):
     return folder
 
 
+@pytest.mark.quick_for("digits")
 @emulated
 @pytest.mark.parametrize("student", ["digits", "colour"])
 def test_same_classes_as_the_host_and_same_bytes_as_tflm(student, request):

@@ -26,6 +26,7 @@ def test_widths_of_the_table_give_all_channels(net):
     assert found == [(8, 8), (8, 16), (8, 24), (16, 24), (16, 32)]
 
 
+@pytest.mark.quick_for("size")
 @pytest.mark.parametrize(
     ("limits", "place"),
     [
@@ -44,6 +45,7 @@ def test_widths_of_the_table_give_all_channels(net):
         ),
         ({"max_size_bytes": lambda costs: 10**9}, 4),
     ],
+    ids=["size", "one byte less", "params", "macs", "arena", "several", "any"],
 )
 def test_chosen_is_the_largest_that_fits(
     limits, place, net, cache, every_student, file_of, tmp_path

@@ -127,6 +127,7 @@ def test_ignored_pixels_do_not_count():
     assert rows(table) == counted(y[y != 255], *chosen, num_classes=3)
 
 
+@pytest.mark.slow
 def test_one_of_several_outputs_is_compared():
     def network():
         inputs = keras.Input((4,))

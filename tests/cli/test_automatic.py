@@ -239,6 +239,7 @@ def test_teacher_of_other_images_is_one_line(tmp_path):
     assert "(270, 8, 8, 1)" in line
 
 
+@pytest.mark.slow
 def test_limits_are_for_a_student_that_is_made(teacher, tmp_path):
     line = run(
         *("distill", "--student", teacher, "--teacher", teacher),

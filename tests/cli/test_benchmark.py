@@ -62,6 +62,7 @@ def test_table_says_what_was_measured_where(files, tmp_path):
     assert (out / "benchmark.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_target_that_fails_is_one_line_and_others_still_run(files, tmp_path):
     shown, errors = outcome(
         *files, "--target", f"{NOWHERE},host", "--out", tmp_path, code=2

@@ -116,6 +116,7 @@ def test_distill_that_was_stopped_goes_on_and_leaves_nothing_half(
     ]
 
 
+@pytest.mark.slow
 def test_distill_refuses_to_go_on_with_other_settings(models, tmp_path):
     from keras_kd.distiller import Checkpoint
 

@@ -75,6 +75,7 @@ def test_explain_writes_pictures_and_numbers(models, digits, tmp_path):
             assert min(picture.size) > 200
 
 
+@pytest.mark.slow
 def test_explain_of_other_data_is_one_line(models, tmp_path):
     x, y = np.zeros((40, 8, 8, 1), "float32"), np.arange(40) % 4
     np.savez(tmp_path / "four.npz", x=x, y=y)

@@ -46,6 +46,7 @@ def test_details_and_json_say_what_verify_found(files, digits, tmp_path):
     assert rows[-1][-2:] == [f"{worst.error:.2%}", f"{worst.added:+.2%}"]
 
 
+@pytest.mark.slow
 def test_too_low_an_accuracy_is_exit_code_1_and_one_line(files, tmp_path):
     tflite, model = files
     out = tmp_path / "found.json"

@@ -99,6 +99,7 @@ def test_rounds_equal_distillers_that_are_fitted_in_turn(models, arrays, options
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_finished_rounds_are_read_and_not_trained(models, arrays, options):
     first = through(models, arrays, options)
     written = {p: p.stat().st_mtime_ns for p in options["folder"].rglob("*")}

@@ -134,6 +134,7 @@ def test_ragged_last_batch_counts_by_its_examples(teacher, student, arrays):
     assert pieces == pytest.approx(whole, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_subclassed_student_is_built_on_the_first_batch(teacher, arrays):
     @keras.saving.register_keras_serializable("tests")
     class Small(keras.Model):
@@ -181,6 +182,7 @@ def test_two_replicas_take_the_step_of_one(make_model, teacher, arrays, two_repl
     assert two_logs["loss"] == pytest.approx(one_logs["loss"], rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_mixed_precision_student_learns_from_a_float32_teacher(
     teacher, make_model, arrays, policy

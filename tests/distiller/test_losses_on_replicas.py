@@ -47,18 +47,9 @@ def logged(strategy, names, digits, *, examples):
     return {name: value[0] for name, value in history.items()}, distiller.variables
 
 
-@pytest.mark.quick_for("some")
-@pytest.mark.parametrize(
-    "names",
-    [
-        ["MultiLevelDistillation", "RelationalDistillation"],
-        sorted(CLASSIFIERS.keys() - DRAWS - NORMALISES),
-    ],
-    ids=["some", "all"],
-)
-def test_losses_and_their_gradients_are_those_of_one_process(
-    two_replicas, digits, names
-):
+@pytest.mark.slow
+def test_losses_and_their_gradients_are_those_of_one_process(two_replicas, digits):
+    names = sorted(CLASSIFIERS.keys() - DRAWS - NORMALISES)
     # Of the last five, one replica has three.
     examples = BATCH + 5
     alone, weights = logged(

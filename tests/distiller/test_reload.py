@@ -102,6 +102,7 @@ def test_a_fresh_process_goes_on_exactly(teacher, make_model, arrays, tmp_path):
             np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7, err_msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "name"),
     [

@@ -144,6 +144,7 @@ def of_keras():
     ]
 
 
+@pytest.mark.slow
 def test_they_count_losses_of_keras_once(two_replicas, pair, data):
     def make():
         losses = [*of_keras(), BatchGap()]

@@ -99,6 +99,7 @@ def test_file_holds_nothing_of_the_teacher(make_model, student, arrays, tmp_path
         assert '"units": 3000' not in json.dumps(json.loads(file.read("config.json")))
 
 
+@pytest.mark.slow
 def test_weights_file_round_trips(trained, tmp_path, teacher, make_model):
     path = tmp_path / "distiller.weights.h5"
     trained.save_weights(path)
@@ -167,6 +168,7 @@ def test_model_checkpoint_works(trained, arrays, tmp_path):
     assert isinstance(keras.models.load_model(path), keras_kd.Distiller)
 
 
+@pytest.mark.slow
 def test_preprocessing_of_the_teacher_must_come_back_with_it(
     teacher, student, arrays, tmp_path
 ):

@@ -67,6 +67,7 @@ def count_traces(distiller):
     return traces
 
 
+@pytest.mark.quick_for("alpha-False")
 @pytest.mark.parametrize(
     ("name", "jit_compile"), [(name, False) for name in PLAIN] + [("temperature", True)]
 )

@@ -30,6 +30,11 @@ KINDS = {
 }
 
 
+@pytest.mark.quick_for(
+    "logits, grey-saliency",
+    "softmax, nested, colour-grad_cam++",
+    "one sigmoid-score_cam",
+)
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_model_that_looks_at_a_quadrant_gets_its_map_there(method, kind):

@@ -155,6 +155,7 @@ def test_no_float_islands_at_the_border_or_in_float_files(files, name):
     assert inspect(files / f"{name}.tflite").float_islands == ()
 
 
+@pytest.mark.slow
 def test_a_loop_costs_its_passes(tmp_path):
     found = {}
     for unroll in (False, True):

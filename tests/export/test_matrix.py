@@ -31,7 +31,7 @@ def matrix(monkeypatch):
     return importlib.import_module("export_matrix")
 
 
-@pytest.mark.quick_for("plain_cnn")
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_architecture_works_in_every_precision_or_says_why_not(name, matrix, tmp_path):
     # `row` counts an error above the limit of its precision as failed.

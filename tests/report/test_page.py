@@ -93,6 +93,7 @@ def test_dark_and_paper_have_their_colours(look, page):
         assert abs(lightness(seen["ink"]) - lightness(seen["page"])) > 180
 
 
+@pytest.mark.slow
 def test_names_from_data_stay_text(look, page):
     seen = look(file=str(page))
     assert not seen["isHacked"]

@@ -146,6 +146,7 @@ def test_only_lost_and_damaged_shards_are_made_anew(teacher, path, digits, tmp_p
     assert written_at(folder) == after
 
 
+@pytest.mark.slow
 def test_another_teacher_is_refused(make_model, path, tmp_path):
     label_with_beam(path, "digits", tmp_path / "store", **TINY)
     before = contents(tmp_path / "store")

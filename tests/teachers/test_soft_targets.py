@@ -131,6 +131,7 @@ def test_shuffled_each_example_keeps_its_soft_target(soft, big, data):
     assert (first[0] != second[0]).any()
 
 
+@pytest.mark.slow
 def test_one_pass_shows_each_view_of_each_example_once(viewed, big, data):
     batches = viewed.attach(data, augment=VIEW, batch_size=100, shuffle_seed=0)
     assert batches.cardinality() == 3 * 4

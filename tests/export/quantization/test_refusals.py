@@ -110,6 +110,7 @@ def test_float_layer_is_all_that_is_float_in_its_file(make, name, tmp_path):
     assert np.abs(LiteRtModel(path)(x) - np.asarray(model(x))).max() < 0.2
 
 
+@pytest.mark.slow
 def test_a_missing_quantiser_is_found_in_the_file(tmp_path, monkeypatch):
     student = with_random_weights(stack(layers.DepthwiseConv2D(3, name="a"), conv()))
     model = quantization_aware(student)

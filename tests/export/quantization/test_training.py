@@ -86,6 +86,7 @@ def test_training_gives_back_what_four_bits_cost(trained, student, digits, tmp_p
     assert after >= _accuracy(student, digits) - 0.01
 
 
+@pytest.mark.slow
 def test_scales_in_the_file_are_the_trained_ranges(trained):
     model, path = trained["int8"]
     low, high = model.get_layer("image_range").bounds
@@ -104,6 +105,7 @@ def test_four_bit_weights_take_less_room_than_eight(trained):
     assert sizes["int4_weights"] < 0.7 * sizes["int8"]
 
 
+@pytest.mark.slow
 def test_model_comes_back_from_its_file(trained, digits, tmp_path):
     model, _ = trained["int4_weights"]
     model.save(tmp_path / "model.keras")
