@@ -8,6 +8,7 @@ from keras import ops
 from keras_kd._checks import invalid
 from keras_kd.data import Examples, as_examples
 from keras_kd.distiller.distributed import over_replicas
+from keras_kd.distiller.entries import part_of
 
 
 class Batch(NamedTuple):
@@ -128,7 +129,7 @@ def _share_of_all(kept):
     return over_replicas(ops.sum(kept)) / over_replicas(number)
 
 
-def counted(student, labels, loss):
+def counted(student, labels, loss, others):
     """The student's outputs, counting where the loss on hard labels counts.
 
     Args:
@@ -136,12 +137,15 @@ def counted(student, labels, loss):
         labels: the batch's, or None.
         loss: the loss on hard labels, or a structure of them; what it ignores
             (`ignore_class` of `SparseCategoricalCrossentropy`) is masked.
+        others: what `other_keys` gives of the student.
 
     Returns:
         `ModelOutputs`.
     """
     masks = {
-        name: _mask(*(part_of(every, name) for every in (student.mask, labels, loss)))
+        name: _mask(
+            *(part_of(every, name, others) for every in (student.mask, labels, loss))
+        )
         for name in student.names
     }
     if not student.names:
@@ -170,24 +174,6 @@ def _with_rank(tensor, rank):
 def batch_size(outputs):
     """The number of examples, a scalar, of which these are the `ModelOutputs`."""
     return ops.shape(keras.tree.flatten(outputs.logits)[0])[0]
-
-
-def part_of(values, output):
-    """What belongs to one output, of labels, weights or masks of several.
-
-    Args:
-        values: a structure with an entry for each output, or what is there for all.
-        output: str or int, see `ModelOutputs.of`; None for no certain one.
-
-    Returns:
-        The entry; None if there is none for it.
-    """
-    if not isinstance(values, (dict, list, tuple)):
-        return values
-    if output is None:
-        return None
-    names = values if isinstance(values, dict) else range(len(values))
-    return values[output] if output in names else None
 
 
 def agreement(teacher, student, readings=None):

@@ -104,6 +104,15 @@ def default_losses(temperature, student, heads, hard_loss):
     parts = of_each_output(hard_loss, heads[0], getattr(student, "output_names", None))
     if isinstance(heads[0], Head):
         return _default_loss(temperature, output_shape(student, None), heads, parts[0])
+    if any(isinstance(head, Head) for head in heads):
+        raise invalid(
+            "Distiller",
+            f"`distillation_losses` that say which of the student's outputs "
+            f"{[part.name for part in parts]} learns from the teacher's only one",
+            "none",
+            f"Pass distillation_losses={{{parts[0].name!r}: "
+            "SoftTargetDistillation(4.0)}, by a key, name or place of the outputs.",
+        )
     # Names that the teacher has not are found when the losses are built.
     return {
         part.name: _default_loss(

@@ -11,6 +11,7 @@ from keras_kd.data import as_examples
 from keras_kd.distiller.batch import batch_size, counted, share_here, unpack
 from keras_kd.distiller.defaults import ChoosesLosses
 from keras_kd.distiller.distributed import of_replica
+from keras_kd.distiller.entries import other_keys
 from keras_kd.distiller.hard_loss import check_from_logits, inferred_loss, is_inferred
 from keras_kd.distiller.logged import LogsWhatWasTold
 from keras_kd.distiller.look import LooksAtFirstBatch
@@ -147,7 +148,12 @@ class Distiller(
         self._default_losses = choose if distillation_losses is None else None
         heads = [self.head] if teacher is None else [self.head, teacher.head]
         losses, weights = choose(heads=heads)
-        self.objective = Objective(losses, weights, alpha, teacher_agreement)
+        self.objective = Objective(
+            losses, weights, alpha, teacher_agreement, other_keys(student)
+        )
+        if self.objective.others:
+            # By which Keras, too, takes and logs what is for an output.
+            self.output_names = student.output_names
         # Named here too, for Keras to find, train, save and reset.
         self.distillation_losses = losses
         self._trackers = [
@@ -324,7 +330,7 @@ class Distiller(
         if batch.labels is not None:
             outputs = student.logits if self.infers_hard_loss else predictions
             hard = compiled_loss(self)(batch.labels, outputs, batch.sample_weight)
-            student = counted(student, batch.labels, self.loss)
+            student = counted(student, batch.labels, self.loss, self.objective.others)
             hard *= replicas * share_here(student.mask)
         total = self.objective(
             hard=hard,

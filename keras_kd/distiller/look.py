@@ -1,5 +1,6 @@
 """A look at the first batch before the first step, which reads nothing twice."""
 
+import contextlib
 import itertools
 import types
 import weakref
@@ -9,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_kd._checks import invalid
+from keras_kd._keras_internals import all_layers
 from keras_kd.distiller.batch import unpack
 from keras_kd.distiller.distributed import OnSeveralWorkers
 from keras_kd.outputs import as_tensors
@@ -106,7 +108,7 @@ class LooksAtFirstBatch(OnSeveralWorkers):
 
     def _check(self, batch, y, known=lambda: None):
         training = self._method in ("fit", "train_on_batch")
-        with self.distribute_strategy.scope():
+        with self.distribute_strategy.scope(), _states_kept(self):
             self.check_batch(batch, y, training=training)
             if not self.built:
                 # As a student that does not know its input shapes is now.
@@ -116,6 +118,21 @@ class LooksAtFirstBatch(OnSeveralWorkers):
                     )
                 )
         self._looked_at = known
+
+
+@contextlib.contextmanager
+def _states_kept(model):
+    """Leaves stateful recurrent layers as if nothing had run."""
+    states = [
+        state
+        for layer in all_layers(model)
+        if getattr(layer, "stateful", False) and layer.built
+        for state in keras.tree.flatten(layer.states)
+    ]
+    before = [keras.ops.convert_to_numpy(state) for state in states]
+    yield
+    for state, value in zip(states, before, strict=True):
+        state.assign(value)
 
 
 def first_batch(x, y, *, where):
@@ -140,8 +157,8 @@ def first_batch(x, y, *, where):
     if _is_empty(x):
         return x, parts(None, where)
     leaves = keras.tree.flatten(x)
-    if not leaves or not all(hasattr(leaf, "shape") for leaf in leaves):
-        return x, None
+    if not leaves or not all(_is_array(leaf) for leaf in leaves):
+        return x, None  # what Keras makes of it, training sees first
     return x, parts((x, y), where)
 
 
@@ -166,17 +183,17 @@ def parts(batch, where):
     return batch
 
 
-def few(batch, model):
-    """The first examples of a batch, enough to see what a model makes of them.
+def few(batch, *models):
+    """The first examples of a batch, enough to see what models make of them.
 
     Args:
         batch: structure of arrays or tensors, such as `Examples`.
-        model: a Keras model; one built for batches of one size gets so many.
+        *models: Keras models; those built for batches of one size get so many.
 
     Returns:
         The structure, of tensors: what a training step is given, too.
     """
-    inputs = getattr(model, "inputs", None) or []
+    inputs = [one for model in models for one in getattr(model, "inputs", None) or []]
     fixed = [tensor.shape[0] for tensor in inputs if tensor.shape[0] is not None]
     number = fixed[0] if fixed else PEEKED_EXAMPLES
 
@@ -191,8 +208,13 @@ def _is_empty(x):
         return x.cardinality() == 0
     if isinstance(x, keras.utils.PyDataset):
         return x.num_batches == 0
-    leaves = keras.tree.flatten(x)
-    return not all(len(leaf) for leaf in leaves if hasattr(leaf, "__len__"))
+    shapes = [getattr(leaf, "shape", None) for leaf in keras.tree.flatten(x)]
+    return any(shape is not None and len(shape) and not shape[0] for shape in shapes)
+
+
+def _is_array(leaf):
+    """Whether slices of it are what Keras trains on."""
+    return isinstance(leaf, (np.ndarray, tf.Tensor, keras.Variable))
 
 
 def _rank(leaf):

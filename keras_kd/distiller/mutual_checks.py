@@ -126,7 +126,7 @@ def check_batch(distiller, batch, y, *, training):
     shapes = []
     for student, head in zip(distiller.students, distiller.heads, strict=True):
         check_inputs(where, student, batch.inputs)
-        inputs = few(batch.inputs, student)
+        inputs = few(batch.inputs, *distiller.students)
         logits = forward(student, inputs, head=head)[1].logits
         check_logits(where, logits, head, "student", model=student, inputs=inputs)
         shapes.append((None, *logits.shape[1:]))

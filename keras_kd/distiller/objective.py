@@ -5,8 +5,9 @@ from keras import ops
 
 from keras_kd._checks import check_fraction, check_not_negative, invalid
 from keras_kd.data import Examples
-from keras_kd.distiller.batch import agreement, batch_mean, batch_size, part_of
+from keras_kd.distiller.batch import agreement, batch_mean, batch_size
 from keras_kd.distiller.distributed import of_all_replicas
+from keras_kd.distiller.entries import part_of
 from keras_kd.distiller.terms import metric_names
 from keras_kd.losses import MultiLabelDistillation, schedules
 from keras_kd.losses.changing import Number
@@ -21,6 +22,7 @@ class Objective:
         weights: a number or schedule for each.
         alpha: number or schedule, the weight of the hard labels.
         teacher_agreement: bool, whether to log it.
+        others: what `other_keys` gives of the student.
 
     Attributes:
         student_tracker: `keras.metrics.Mean` of the loss on hard labels.
@@ -30,10 +32,11 @@ class Objective:
             see `keras_kd.distiller.readings.reading`; empty before `compile`.
     """
 
-    def __init__(self, losses, weights, alpha, teacher_agreement):
+    def __init__(self, losses, weights, alpha, teacher_agreement, others):
         self._alpha = Number("Distiller", "alpha", alpha, check_fraction)
         self._alpha.hold()
         self.teacher_agreement = teacher_agreement
+        self.others = others
         self.student_tracker = keras.metrics.Mean("student_loss")
         self.replace_losses(losses, weights)
         self.told = []
@@ -150,16 +153,19 @@ class Objective:
             student = _read_by(student, loss.student_layers)
             batch = batch._replace(examples=Examples(None, batch.example_ids))
             of_teacher, student, batch = of_all_replicas((of_teacher, student, batch))
+        labels = batch.labels
+        if loss.output is not None:
+            labels = part_of(labels, loss.output, self.others)
         values = loss(
             of_teacher,
             student,
-            batch.labels,
+            labels,
             example_ids=batch.example_ids,
             training=training,
         )
         return batch_mean(
             values,
-            part_of(batch.sample_weight, loss.output),
+            part_of(batch.sample_weight, loss.output, self.others),
             part_of(student.mask, loss.output),
             where=type(loss).__name__,
         )
@@ -173,7 +179,8 @@ class Objective:
 
     def _as_seen_by(self, loss, teacher):
         """The teacher's `ModelOutputs` for one loss: of an ensemble, as it reads it."""
-        of_values = self.readings.get(loss.output) == "linear"
+        whole = self.readings.get(None)
+        of_values = self.readings.get(loss.output, whole) == "linear"
         if loss.temperature is None and of_values:
             return teacher.at_temperature(None, "linear")
         many = isinstance(loss, MultiLabelDistillation)

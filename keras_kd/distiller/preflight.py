@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from keras_kd._checks import invalid
-from keras_kd.distiller.batch import part_of
+from keras_kd.distiller.entries import part_of
 from keras_kd.distiller.hard_loss import is_sparse
 from keras_kd.distiller.look import few
 from keras_kd.distiller.wiring import connect_to_data
@@ -28,12 +28,15 @@ def check_batch(distiller, batch, y, *, training):
         ValueError: They cannot be used; the message says why and how to fix it.
     """
     where, labels = distiller.where, batch.labels
+    if training:
+        require_teacher(distiller)
     check_inputs(where, distiller.student, batch.inputs)
     if labels is None and training and distiller.objective.needs_labels:
         raise unlabelled()
     if training:
         _check_example_ids(distiller.objective, batch.example_ids)
-    examples = few(batch.examples, distiller.student)
+    teacher = getattr(distiller.teacher, "model", None)
+    examples = few(batch.examples, distiller.student, teacher)
     teaches = training or distiller.can_ask_teacher(batch.examples)
     if teaches:
         distiller.teacher.check_answer(where, examples)
@@ -122,7 +125,11 @@ def check_labels(labels, logits_shape, activation, *, where=WHERE):
 def _check_all_labels(distiller, labels, student):
     """Raises unless the labels of each output suit its inferred loss."""
     for name in student.names or [None]:
-        own = part_of(labels, name) if student.names else labels
+        own = (
+            part_of(labels, name, distiller.objective.others)
+            if student.names
+            else labels
+        )
         if own is None:
             raise invalid(
                 distiller.where,

@@ -4,6 +4,7 @@ import keras
 
 from keras_kd._checks import check_not_negative, invalid
 from keras_kd.distiller.defaults import default_losses
+from keras_kd.distiller.entries import other_keys, own_key
 from keras_kd.losses import (
     DistillationLoss,
     KerasLossAdapter,
@@ -40,7 +41,8 @@ def as_losses(losses, weights, *, temperature, student, heads, hard_loss=None):
         losses, weights = _listed(losses), None if weights is None else _listed(weights)
         losses = [_as_loss(loss) for loss in losses]
     else:
-        losses, weights = _of_outputs(losses, weights, outputs)
+        own = {key: own_key(key, other_keys(student)) for key in outputs}
+        losses, weights = _of_outputs(losses, weights, own)
     if weights is None:
         weights = [loss.published_weight for loss in losses]
     if not losses or len(weights) != len(losses):
@@ -72,7 +74,7 @@ def _by_output(losses, heads):
     """The outputs whose losses these are, in their order; None for a plain list."""
     if isinstance(losses, dict):
         return list(losses)
-    if isinstance(heads, (Head, dict)) or not isinstance(losses, (list, tuple)):
+    if isinstance(heads, Head) or not isinstance(losses, (list, tuple)):
         return None
     if any(_tells_its_output(loss) for loss in losses):
         return None
@@ -94,8 +96,15 @@ def _tells_its_output(loss):
     return knows or isinstance(loss, whole)
 
 
-def _of_outputs(losses, weights, outputs):
-    """Flat lists of losses that know their output, and of weights or None."""
+def _of_outputs(losses, weights, own):
+    """Flat lists of losses that know their output, and of weights or None.
+
+    Args:
+        losses: dict or list of them.
+        weights: the same of weights, or None.
+        own: dict of the keys of `losses` to the outputs' own.
+    """
+    outputs = list(own)
     flat = [
         (output, _as_loss(loss))
         for output in outputs
@@ -115,7 +124,15 @@ def _of_outputs(losses, weights, outputs):
             )
         of_outputs = [_listed(weights[output]) for output in outputs]
         weights = [w for listed in of_outputs for w in listed if w is not None]
-    return [OnOutput(loss, output) for output, loss in flat], weights
+    return [_on_output(loss, output, own[output]) for output, loss in flat], weights
+
+
+def _on_output(loss, given, own):
+    """The loss on an output, named as the user named the output."""
+    if loss.output is not None:
+        return loss
+    named = given if isinstance(given, str) else own
+    return OnOutput(loss, own, name=OnOutput(loss, named).name)
 
 
 def _listed(entry):

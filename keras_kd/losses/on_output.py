@@ -14,8 +14,9 @@ class OnOutput(DistillationLoss):
 
     Args:
         loss: `DistillationLoss`.
-        output: str or int, the output's name in a dict of outputs, or its place in a
-            list; the same in both models.
+        output: str or int, the output's key in a dict of outputs, or its place in a
+            list. Of a model with a single output, it is that one.
+        teacher_output: the teacher's output, if its key or place is another there.
         name: str, see `DistillationLoss`; by default the output and the loss's name.
 
     Attributes:
@@ -36,7 +37,7 @@ class OnOutput(DistillationLoss):
         ('shape_soft_target', 0.444)
     """
 
-    def __init__(self, loss, output, *, name=None):
+    def __init__(self, loss, output, *, teacher_output=None, name=None):
         if not isinstance(loss, DistillationLoss) or loss.output is not None:
             raise invalid(
                 "OnOutput",
@@ -51,6 +52,7 @@ class OnOutput(DistillationLoss):
         )
         self.loss = loss
         self.output = output
+        self.teacher_output = output if teacher_output is None else teacher_output
         self.published_weight = loss.published_weight
         self.needs_example_ids = loss.needs_example_ids
         self.compares_examples = loss.compares_examples
@@ -79,7 +81,7 @@ class OnOutput(DistillationLoss):
 
     def build(self, teacher_shapes, student_shapes):
         """See `DistillationLoss.build`."""
-        shapes = teacher_shapes.of(self.output), student_shapes.of(self.output)
+        shapes = self._of_output(teacher_shapes, student_shapes)
         # They may have been changed here, to try others.
         self.loss.teacher_layers = self.teacher_layers
         self.loss.student_layers = self.student_layers
@@ -89,16 +91,20 @@ class OnOutput(DistillationLoss):
     def call(self, teacher, student, labels=None, example_ids=None, training=False):
         """See `DistillationLoss.call`; of the shape that `loss` gives.
 
-        Teacher, student and labels are those of all outputs.
+        Teacher and student are those of all outputs; the labels of this one.
         """
-        if labels is not None and keras.tree.is_nested(labels):
-            labels = labels[self.output]
         return self.loss(
-            teacher.of(self.output),
-            student.of(self.output),
+            *self._of_output(teacher, student),
             labels,
             example_ids=example_ids,
             training=training,
+        )
+
+    def _of_output(self, teacher, student):
+        """Both models' `ModelOutputs` of the one output, or of the only one."""
+        return (
+            teacher.of(self.teacher_output) if teacher.names else teacher,
+            student.of(self.output) if student.names else student,
         )
 
     def at_step(self, iterations):
@@ -113,7 +119,12 @@ class OnOutput(DistillationLoss):
     def get_config(self):
         """See `DistillationLoss.get_config`."""
         loss = keras.saving.serialize_keras_object(self.loss)
-        return {**super().get_config(), "loss": loss, "output": self.output}
+        return {
+            **super().get_config(),
+            "loss": loss,
+            "output": self.output,
+            "teacher_output": self.teacher_output,
+        }
 
     @classmethod
     def from_config(cls, config):

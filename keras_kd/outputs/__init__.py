@@ -5,6 +5,8 @@ from keras_kd.outputs.checks import (
     check_logits,
     check_trainable,
     check_weights,
+    fits,
+    takes,
 )
 from keras_kd.outputs.ensemble import EnsembleOutputs, mean_of_probabilities
 from keras_kd.outputs.forward import ModelOutputs, forward, logits_of
@@ -25,6 +27,7 @@ __all__ = [
     "find_head",
     "find_heads",
     "find_layer",
+    "fits",
     "forward",
     "input_structure",
     "inputs_of",
@@ -33,4 +36,5 @@ __all__ = [
     "logits_of",
     "mean_of_probabilities",
     "output_shapes",
+    "takes",
 ]

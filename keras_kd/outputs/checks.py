@@ -197,23 +197,65 @@ def check_inputs(where, model, inputs):
         inputs: a batch, tensor or structure of them.
 
     Raises:
-        ValueError: The shapes differ.
+        ValueError: Keras does not take them for what the model wants either, such as a
+            batch `(n, 28, 28)` for `(n, 28, 28, 1)`.
 
     Example:
         >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
         >>> check_inputs("here", model, np.ones((3, 4)))
     """
     wanted = [tuple(tensor.shape) for tensor in getattr(model, "inputs", None) or []]
-    own = keras.tree.flatten(inputs_of(model, inputs))
-    given = [tuple(np.shape(leaf)) for leaf in own]
+    own = inputs_of(model, inputs)
+    given = [tuple(leaf.shape) for leaf in map(_with_shape, keras.tree.flatten(own))]
     if len(wanted) != len(given):
         return
     for want, have in zip(wanted, given, strict=True):
-        sizes = zip(want[1:], have[1:], strict=False)
-        if len(want) != len(have) or any(w not in (None, h) for w, h in sizes):
+        if not fits(want[1:], have[1:]) and not takes(model, own):
             raise invalid(
                 where,
                 f'batches of shape {want} for model "{model.name}"',
                 have,
                 "Resize or batch the data, or choose the models for it.",
             )
+
+
+def fits(one, other):
+    """Whether two shapes can be the same, None for sizes that are open.
+
+    Example:
+        >>> fits((None, 3), (8, 3)), fits((8, 1), (8,))
+        (True, False)
+    """
+    sizes = zip(one, other, strict=False)
+    return len(one) == len(other) and all(
+        a == b or a is None or b is None for a, b in sizes
+    )
+
+
+def takes(model, inputs):
+    """Whether a Keras model takes inputs, which Keras may reshape for it.
+
+    Args:
+        model: a Keras model.
+        inputs: a batch, tensor or structure of them, or symbolic tensors.
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((4, 1)), keras.layers.Flatten()])
+        >>> takes(model, np.ones((3, 4))), takes(model, np.ones((3, 5)))
+        (True, False)
+    """
+
+    def symbolic(leaf):
+        leaf = _with_shape(leaf)
+        dtype = keras.backend.standardize_dtype(leaf.dtype)
+        return keras.KerasTensor((None, *leaf.shape[1:]), dtype)
+
+    try:
+        model(keras.tree.map_structure(symbolic, inputs))
+    except Exception:  # whatever a layer says of it
+        return False
+    return True
+
+
+def _with_shape(leaf):
+    return leaf if hasattr(leaf, "shape") else np.asarray(leaf)

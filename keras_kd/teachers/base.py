@@ -8,6 +8,7 @@ from keras_kd.outputs import (
     ModelOutputs,
     as_tensors,
     check_logits,
+    fits,
     output_shapes,
 )
 
@@ -204,7 +205,10 @@ def check_input_shapes(where, theirs, student):
         student: a Keras model.
     """
     ours = input_shapes(student)
-    if not _fit(theirs, ours):
+    if theirs is None or ours is None:
+        return
+    same = len(theirs) == len(ours) and all(map(fits, theirs, ours))
+    if not same:
         raise invalid(
             where,
             f"the teacher to take the student's input {ours}",
@@ -219,14 +223,3 @@ def input_shapes(model):
     """The shapes that a Keras model takes, a list; None if it does not say."""
     inputs = getattr(model, "inputs", None)
     return [tuple(tensor.shape) for tensor in inputs] if inputs else None
-
-
-def _fit(theirs, ours):
-    """Whether two lists of shapes can be the same; unknown ones can."""
-    if theirs is None or ours is None:
-        return True
-    return len(theirs) == len(ours) and all(
-        len(a) == len(b)
-        and all(x == y or x is None or y is None for x, y in zip(a, b, strict=True))
-        for a, b in zip(theirs, ours, strict=True)
-    )

@@ -18,6 +18,7 @@ from keras_kd.outputs import (
     forward,
     input_structure,
     layer_shapes,
+    takes,
 )
 from keras_kd.teachers.base import (
     Teacher,
@@ -149,8 +150,10 @@ class FrozenTeacher(Teacher):
                 f'a student "{student.name}" that shares layers with its teacher',
                 "Copy them: keras.models.clone_model(student), then set_weights.",
             )
-        is_more = bool(_more_names(self.model, input_structure(student)))
-        if self._preprocessing is None and not is_more:
+        inputs = input_structure(student)
+        if self._preprocessing is not None or _more_names(self.model, inputs):
+            return
+        if inputs is None or not takes(self.model, inputs):
             check_input_shapes(where, input_shapes(self.model), student)
 
 

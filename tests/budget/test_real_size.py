@@ -10,18 +10,7 @@ COARSE = {"divisor": 32, "cache": False}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "precision",
-    [
-        "int8",
-        pytest.param(
-            "dynamic_int8",
-            marks=pytest.mark.xfail(
-                strict=True, reason="issue 20 A1: files without weights fit every limit"
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize("precision", ["int8", "dynamic_int8"])
 def test_student_within_a_megabyte_has_its_weights_in_it(small_mobilenet, precision):
     found = within(small_mobilenet, max_size_bytes=LIMIT, precision=precision, **COARSE)
     assert found.chosen.size_bytes <= LIMIT

@@ -306,7 +306,7 @@ def test_an_output_that_is_none():
 def test_a_teacher_with_one_output_for_a_student_with_two():
     inputs = {"left": keras.Input((4,)), "right": keras.Input((2,))}
     x = layers.Dense(3)(layers.Concatenate()(list(inputs.values())))
-    with pytest.raises(ValueError, match="a single one, without a name"):
+    with pytest.raises(ValueError, match="which of the student's outputs"):
         keras_kd.Distiller(keras.Model(inputs, x), network(3))
 
 

@@ -177,7 +177,6 @@ def test_subclassed_student_learns_what_a_functional_one_learns(mobilenet_v2, im
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason="issue 19 B2: a subclassed student's distiller")
 def test_weights_of_a_subclassed_student_can_be_saved(mobilenet_v2, images, tmp_path):
     distiller = distiller_of(mobilenet_v2, Subclassed())
     distiller.fit(images[0][:16], images[1][:16], verbose=0)
