@@ -7,25 +7,10 @@ from keras_kd._checks import invalid
 
 
 def load_model(path):
-    """The Keras model in a file.
+    """The Keras model in a file, see `keras_kd.teachers.load_model`."""
+    from keras_kd import teachers
 
-    Raises:
-        ValueError: There is no such file, or it is not a Keras model.
-    """
-    import keras
-
-    if not Path(path).is_file():
-        raise invalid("keras-kd", "a model file", f'"{path}"', "Check the path.")
-    try:
-        return keras.models.load_model(path)
-    except Exception as error:
-        # Keras raises whatever its zip, JSON or HDF5 reader met first.
-        raise invalid(
-            "keras-kd",
-            "a .keras file, as model.save(path) writes it",
-            f'"{path}" ({str(error).splitlines()[0] if str(error) else error!r})',
-            "Save the model again, from standard or registered layers.",
-        ) from error
+    return teachers.load_model(path, where="keras-kd")
 
 
 def output_folder(path):

@@ -2,11 +2,11 @@
 
 import collections
 import hashlib
-import importlib.metadata
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from keras_kd._versions import version
 from keras_kd.export import _tflite
 from keras_kd.export.litert import LiteRtModel
 from keras_kd.export.normalization import Normalization
@@ -138,7 +138,7 @@ def operations(path):
 
 def versions():
     """The versions of the packages that decide what a file looks like."""
-    return {package: importlib.metadata.version(package) for package in PACKAGES}
+    return {package: version(package) for package in PACKAGES}
 
 
 def _tensor_info(name, details):

@@ -1,11 +1,11 @@
 """A model's logits and named intermediate features, in one forward pass."""
 
 from keras_kd.outputs.checks import (
+    can_be_same_shape,
     check_inputs,
     check_logits,
     check_trainable,
     check_weights,
-    fits,
     takes,
 )
 from keras_kd.outputs.ensemble import EnsembleOutputs, mean_of_probabilities
@@ -20,6 +20,7 @@ __all__ = [
     "Head",
     "ModelOutputs",
     "as_tensors",
+    "can_be_same_shape",
     "check_inputs",
     "check_logits",
     "check_trainable",
@@ -27,7 +28,6 @@ __all__ = [
     "find_head",
     "find_heads",
     "find_layer",
-    "fits",
     "forward",
     "input_structure",
     "inputs_of",

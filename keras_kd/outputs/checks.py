@@ -210,7 +210,7 @@ def check_inputs(where, model, inputs):
     if len(wanted) != len(given):
         return
     for want, have in zip(wanted, given, strict=True):
-        if not fits(want[1:], have[1:]) and not takes(model, own):
+        if not can_be_same_shape(want[1:], have[1:]) and not takes(model, own):
             raise invalid(
                 where,
                 f'batches of shape {want} for model "{model.name}"',
@@ -219,11 +219,15 @@ def check_inputs(where, model, inputs):
             )
 
 
-def fits(one, other):
-    """Whether two shapes can be the same, None for sizes that are open.
+def can_be_same_shape(one, other):
+    """Whether two shapes can be the same.
+
+    Args:
+        one: tuple of int, None for a size that is open.
+        other: the same.
 
     Example:
-        >>> fits((None, 3), (8, 3)), fits((8, 1), (8,))
+        >>> can_be_same_shape((None, 3), (8, 3)), can_be_same_shape((8, 1), (8,))
         (True, False)
     """
     sizes = zip(one, other, strict=False)

@@ -7,6 +7,7 @@ from keras_kd.teachers.foreign import CallableTeacher
 from keras_kd.teachers.frozen import FrozenTeacher
 from keras_kd.teachers.label import label
 from keras_kd.teachers.litert import LiteRtTeacher
+from keras_kd.teachers.load_model import load_model
 from keras_kd.teachers.mean_teacher import MeanTeacher
 from keras_kd.teachers.saved_model import SavedModelTeacher
 from keras_kd.teachers.soft_targets import SoftTargets
@@ -22,4 +23,5 @@ __all__ = [
     "Teacher",
     "label",
     "label_with_beam",
+    "load_model",
 ]

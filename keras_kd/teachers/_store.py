@@ -9,12 +9,12 @@ import math
 import os
 import shutil
 from dataclasses import asdict, dataclass, field, fields
-from importlib.metadata import version
 
 import tensorflow as tf
 
 from keras_kd._checks import invalid
 from keras_kd._files import create_json, write_json
+from keras_kd._versions import version
 from keras_kd.teachers._rows import Rows
 
 WHERE = "keras_kd.teachers.label"

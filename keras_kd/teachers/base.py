@@ -7,8 +7,8 @@ from keras_kd.outputs import (
     Head,
     ModelOutputs,
     as_tensors,
+    can_be_same_shape,
     check_logits,
-    fits,
     output_shapes,
 )
 
@@ -207,7 +207,7 @@ def check_input_shapes(where, theirs, student):
     ours = input_shapes(student)
     if theirs is None or ours is None:
         return
-    same = len(theirs) == len(ours) and all(map(fits, theirs, ours))
+    same = len(theirs) == len(ours) and all(map(can_be_same_shape, theirs, ours))
     if not same:
         raise invalid(
             where,

@@ -60,10 +60,14 @@ class FrozenTeacher(Teacher):
             raise invalid(
                 "FrozenTeacher",
                 "a keras.Model",
-                type(model).__name__,
-                "Load one from its file: keras.models.load_model(path). Several make "
-                "an Ensemble; for other kinds of models there are SavedModelTeacher, "
-                "LiteRtTeacher and CallableTeacher in keras_kd.teachers.",
+                _kind(model),
+                "Write it with model.export(folder), and take "
+                "keras_kd.teachers.SavedModelTeacher(folder, from_logits=...)."
+                if _is_of_keras_2(model)
+                else "Load one from its file: keras_kd.teachers.load_model(path). "
+                "Several make an Ensemble; for other kinds of models there are "
+                "SavedModelTeacher, LiteRtTeacher and CallableTeacher in "
+                "keras_kd.teachers.",
             )
         if not model.built:
             raise invalid(
@@ -155,6 +159,18 @@ class FrozenTeacher(Teacher):
             return
         if inputs is None or not takes(self.model, inputs):
             check_input_shapes(where, input_shapes(self.model), student)
+
+
+def _is_of_keras_2(model):
+    """Whether it is a model of the package tf_keras."""
+    return any(
+        kind.__module__.split(".")[0] == "tf_keras" for kind in type(model).mro()
+    )
+
+
+def _kind(model):
+    name = type(model).__name__
+    return f"a {name} of tf_keras (Keras 2)" if _is_of_keras_2(model) else name
 
 
 def _more_names(model, inputs):

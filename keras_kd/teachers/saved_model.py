@@ -1,13 +1,19 @@
 """A TensorFlow SavedModel as a teacher."""
 
 import hashlib
+import logging
+import shutil
+import tempfile
 from pathlib import Path
 
 import keras
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from keras_kd._checks import check_choice, invalid
 from keras_kd.teachers.foreign import ForeignTeacher
+
+_GRAPH = "saved_model.pb"
 
 
 class SavedModelTeacher(ForeignTeacher):
@@ -99,6 +105,8 @@ class SavedModelTeacher(ForeignTeacher):
 def _loaded(path):
     try:
         return tf.saved_model.load(str(path))
+    except AttributeError:
+        return _loaded_without_optimizer(Path(path))
     except (OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
         raise invalid(
             "SavedModelTeacher",
@@ -106,6 +114,29 @@ def _loaded(path):
             f'"{path}" ({str(error).splitlines()[0]})',
             "Write one with model.export(path) or tf.saved_model.save.",
         ) from error
+
+
+def _loaded_without_optimizer(folder):
+    """What Keras 2 saved with an optimizer, which TensorFlow alone cannot make.
+
+    The optimizer's values for each weight ("slots") are left where they are; what is
+    loaded has no use for them.
+    """
+    saved = saved_model_pb2.SavedModel()
+    saved.ParseFromString((folder / _GRAPH).read_bytes())
+    for graph in saved.meta_graphs:
+        for node in graph.object_graph_def.nodes:
+            del node.slot_variables[:]
+    log = logging.getLogger("tensorflow")
+    level = log.level
+    log.setLevel(logging.ERROR)  # of every value that is not loaded
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            copy = shutil.copytree(folder, Path(scratch) / "copy")
+            (copy / _GRAPH).write_bytes(saved.SerializeToString())
+            return tf.saved_model.load(str(copy))
+    finally:
+        log.setLevel(level)
 
 
 def _only_shape(inputs):
