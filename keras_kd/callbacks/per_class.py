@@ -150,7 +150,9 @@ class PerClassComparison(keras.callbacks.Callback):
         distiller = self.model
         teacher = distiller.teacher.answer(examples).at_temperature(None)
         student = distiller.student_outputs(examples.inputs)
-        student = counted(student, labels, distiller.loss).of(self.output)
+        student = counted(
+            student, labels, distiller.loss, distiller.objective.others
+        ).of(self.output)
         return teacher.of(self.output).logits, student.logits, student.mask
 
 

@@ -218,7 +218,7 @@ def test_distiller_with_it_is_loaded_in_a_new_process(
         "distiller = keras.models.load_model(sys.argv[1])\n"
         "data = numpy.load(sys.argv[2])\n"
         "logs = distiller.evaluate(data['x'], data['y'], verbose=0, return_dict=True)\n"
-        "print(logs['ece'])"
+        "print(float(logs['ece']))"
     )
     files = [str(tmp_path / name) for name in ("distiller.keras", "data.npz")]
     result = subprocess.run(
