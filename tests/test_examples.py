@@ -113,14 +113,14 @@ def test_a_class_never_shown():
     assert percentages(corrected)[1] > 60
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_few_labels():
     teacher, alone, student = map(percentages, run("08_few_labels.py").splitlines())
     assert student[0] > alone[0]
     assert teacher[0] > 80
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_temperature():
     teacher, *students = run("09_temperature.py").splitlines()
     assert percentages(teacher)[0] > 95

@@ -17,7 +17,7 @@ def script(monkeypatch):
     return importlib.import_module
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_what_was_trained_is_not_trained_again(script, monkeypatch, tmp_path, capsys):
     quantization, runs = script("quantization"), script("_quantization_runs")
     setting = runs.Setting((4, 1), {"plain": runs.plain}, None, 1, 1, {8: 1, 4: 1})

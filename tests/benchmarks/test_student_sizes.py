@@ -17,7 +17,7 @@ def script(monkeypatch):
     return importlib.import_module
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_what_was_trained_is_not_trained_again(script, monkeypatch, tmp_path, capsys):
     sizes, runs = script("student_sizes"), script("_student_sizes_runs")
     setting = runs.Setting(8, {"1/4": 0.5, "1/10": 0.25}, None, 1, 1)
