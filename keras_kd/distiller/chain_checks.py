@@ -1,11 +1,13 @@
 """What is checked before the first round of a chain."""
 
+import itertools
 from collections.abc import Iterator
 
 import keras
 
 from keras_kd._checks import invalid
 from keras_kd.distiller.distiller import Distiller
+from keras_kd.outputs import share_what_trains
 
 
 def made_distiller(where, make_distiller, teacher, student):
@@ -106,14 +108,11 @@ def check_models(where, teacher, students):
             )
     models = keras.tree.flatten(teacher)
     models = [model for model in models if isinstance(model, keras.Model)] + students
-    seen = set()
-    for model in models:
-        weights = {id(weight) for weight in model.weights}
-        if weights & seen:
+    for before, model in itertools.combinations(models, 2):
+        if share_what_trains(before, model):
             raise invalid(
                 where,
-                "models without common weights",
+                "models without common weights that training changes",
                 f'"{model.name}" that shares layers with one before it',
                 "Make each of them anew: the training of one would change the other.",
             )
-        seen |= weights

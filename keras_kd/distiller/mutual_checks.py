@@ -1,12 +1,20 @@
 """What is checked on students that learn together."""
 
+import itertools
+
 import keras
 
 from keras_kd._checks import invalid
 from keras_kd.distiller.hard_loss import name_of
 from keras_kd.distiller.look import few
 from keras_kd.distiller.preflight import check_labels
-from keras_kd.outputs import check_inputs, check_logits, check_weights, forward
+from keras_kd.outputs import (
+    check_inputs,
+    check_logits,
+    check_weights,
+    forward,
+    share_what_trains,
+)
 
 WHERE = "MutualDistiller.fit"
 
@@ -27,17 +35,14 @@ def check_students(students):
             else type(students).__name__,
             "For a single student and a trained teacher use Distiller.",
         )
-    seen = set()
-    for model in students:
-        parts = {id(part) for part in (model, *model.weights)}
-        if parts & seen:
+    for before, model in itertools.combinations(students, 2):
+        if share_what_trains(before, model):
             raise invalid(
                 "MutualDistiller",
-                "students without common weights",
+                "students without common weights that training changes",
                 f'model "{model.name}" that shares layers with one before it',
                 "Make each of them anew.",
             )
-        seen |= parts
     _check_classes(
         "MutualDistiller",
         [tuple(m.output_shape) for m in students if getattr(m, "outputs", None)],

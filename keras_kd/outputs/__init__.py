@@ -6,6 +6,7 @@ from keras_kd.outputs.checks import (
     check_logits,
     check_trainable,
     check_weights,
+    share_what_trains,
     takes,
 )
 from keras_kd.outputs.ensemble import EnsembleOutputs, mean_of_probabilities
@@ -36,5 +37,6 @@ __all__ = [
     "logits_of",
     "mean_of_probabilities",
     "output_shapes",
+    "share_what_trains",
     "takes",
 ]

@@ -4,9 +4,18 @@ import keras
 import numpy as np
 
 from keras_kd._checks import invalid
+from keras_kd._keras_internals import all_layers, inner_layers
 from keras_kd.outputs.forward import SMALLEST, forward
 from keras_kd.outputs.tensors import inputs_of
 
+# Their weights are set by `adapt`, never by training.
+_ADAPTED = (
+    keras.layers.Discretization,
+    keras.layers.IntegerLookup,
+    keras.layers.Normalization,
+    keras.layers.StringLookup,
+    keras.layers.TextVectorization,
+)
 # Sets of random weights by which logits in [0, 1] are told from probabilities.
 _DRAWS = 4
 
@@ -63,6 +72,35 @@ def check_trainable(where, model):
         "model are frozen too."
         if is_frozen
         else "Give it layers that learn.",
+    )
+
+
+def share_what_trains(one, other):
+    """Whether training the second model would change the first.
+
+    Layers in common are no harm where nothing changes them: what `adapt` has set, such
+    as `Normalization` and `TextVectorization`, and layers that are frozen.
+
+    Args:
+        one: a Keras model.
+        other: another one, or the same.
+
+    Example:
+        >>> dense = keras.layers.Dense(2)
+        >>> one, other = (
+        ...     keras.Sequential([keras.Input((4,)), dense]) for _ in range(2)
+        ... )
+        >>> share_what_trains(one, other)
+        True
+        >>> dense.trainable = False
+        >>> share_what_trains(one, other)
+        False
+    """
+    common = {id(w) for w in one.weights} & {id(w) for w in other.weights}
+    return one is other or any(
+        layer.trainable and not isinstance(layer, _ADAPTED)
+        for layer in (all_layers(other) if common else ())
+        if not inner_layers(layer) and common & {id(w) for w in layer.weights}
     )
 
 

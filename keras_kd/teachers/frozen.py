@@ -18,6 +18,7 @@ from keras_kd.outputs import (
     forward,
     input_structure,
     layer_shapes,
+    share_what_trains,
     takes,
 )
 from keras_kd.teachers.base import (
@@ -146,11 +147,10 @@ class FrozenTeacher(Teacher):
     def check(self, where, student):
         """See `Teacher.check`: another model, the same input, finite weights."""
         check_weights(where, self.model, "teacher")
-        theirs = {id(weight) for weight in self.model.weights}
-        if self.model is student or theirs & {id(weight) for weight in student.weights}:
+        if share_what_trains(self.model, student):
             raise invalid(
                 where,
-                "two models without common weights",
+                "two models without common weights that training changes",
                 f'a student "{student.name}" that shares layers with its teacher',
                 "Copy them: keras.models.clone_model(student), then set_weights.",
             )
