@@ -178,7 +178,7 @@ def parts(batch, where):
     leaves = keras.tree.flatten((batch.inputs, batch.labels, batch.example_ids))
     if any(leaf is not None and not _rank(leaf) for leaf in leaves):
         raise invalid(
-            where, "batches", "single examples", "Call .batch(32) on the dataset."
+            where, "batches", "single examples", "Call data.batch(32) on the dataset."
         )
     return batch
 

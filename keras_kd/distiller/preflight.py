@@ -13,6 +13,8 @@ from keras_kd.distiller.wiring import connect_to_data
 from keras_kd.outputs import check_inputs, check_logits, check_weights
 
 WHERE = "Distiller.fit"
+# Under which data sets hold what is to be learnt, tensorflow-datasets' among them.
+_LABELS = ("label", "labels", "target", "targets", "y")
 
 
 def check_batch(distiller, batch, y, *, training):
@@ -32,7 +34,7 @@ def check_batch(distiller, batch, y, *, training):
         require_teacher(distiller)
     check_inputs(where, distiller.student, batch.inputs)
     if labels is None and training and distiller.objective.needs_labels:
-        raise unlabelled()
+        raise unlabelled(batch.inputs)
     if training:
         _check_example_ids(distiller.objective, batch.example_ids)
     teacher = getattr(distiller.teacher, "model", None)
@@ -77,8 +79,26 @@ def require_teacher(distiller):
         )
 
 
-def unlabelled():
-    """The error for data without labels where they are needed."""
+def unlabelled(inputs=None):
+    """The error for data without labels where they are needed.
+
+    Args:
+        inputs: what there is; a dict may hold the labels, too.
+    """
+    inputs = inputs if isinstance(inputs, dict) else {}
+    names = [name for name in inputs if name in _LABELS]
+    if names:
+        others = [name for name in inputs if name not in _LABELS]
+        return invalid(
+            WHERE,
+            "pairs of inputs and labels",
+            f"dicts of {', '.join(map(repr, inputs))}",
+            f"Take them apart: data.map(lambda batch: (batch[{others[0]!r}], "
+            f"batch[{names[0]!r}])); tfds.load(..., as_supervised=True) does."
+            if len(others) == 1
+            else "Take them apart: data.map(lambda batch: (batch, batch.pop("
+            f"{names[0]!r}))).",
+        )
     return invalid(
         WHERE,
         "labels, because alpha gives the hard labels a weight",
@@ -179,7 +199,11 @@ def _check_class_numbers(labels, num_classes, where):
             where,
             f"labels from 0 to {num_classes - 1} for {num_classes} classes",
             f"label {low if low < 0 else high}",
-            "Number the classes from 0, or give the models a larger head.",
+            "Number the classes from 0. If a label below 0 says that there is none, "
+            "pass loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, "
+            f"ignore_class={int(low)}) to compile."
+            if low < 0
+            else "Number the classes from 0, or give the models a larger head.",
         )
 
 
@@ -189,7 +213,9 @@ def _check_rows(labels, one_choice, where):
             where,
             "one-hot or multi-hot labels in [0, 1]",
             f"values from {labels.min()} to {labels.max()}",
-            "Encode the labels with keras.utils.to_categorical.",
+            "Make 0 and 1 of them: y = (y + 1) / 2."
+            if set(np.unique(labels)) == {-1, 1}
+            else "Encode class numbers: keras.utils.to_categorical(y, num_classes).",
         )
     if one_choice and not np.allclose(labels.sum(axis=-1), 1, atol=1e-3):
         raise invalid(

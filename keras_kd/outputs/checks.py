@@ -133,7 +133,10 @@ def check_logits(where, logits, head, role, *, model=None, inputs=None):
                 where,
                 f"finite outputs of the {role} on the first batch",
                 "NaN or inf",
-                f"Check the {role}'s preprocessing and the range of the inputs.",
+                f"The {role} rules classes out by -inf: a large number does as well, "
+                "such as keras.ops.where(mask, logits, -1e9)."
+                if np.isneginf(values).any() and not _is_bad(values)
+                else f"Check the {role}'s preprocessing and the range of the inputs.",
             )
     suspects = [
         one.activation == "unknown" and _like_probabilities(values)
@@ -149,6 +152,11 @@ def check_logits(where, logits, head, role, *, model=None, inputs=None):
     for values, its_head in zip(outputs, heads, strict=True):
         if its_head.gives_probabilities and its_head.layer is None:
             _check_were_probabilities(where, values, its_head, role)
+
+
+def _is_bad(values):
+    """Whether values hold more than numbers and -inf."""
+    return np.isnan(values).any() or np.isposinf(values).any()
 
 
 def _like_probabilities(values):
