@@ -4,9 +4,8 @@ Each stands behind a function that says what it is for, so that a new Keras brea
 file and no other; tests/test_architecture.py sees to it. Keras is imported on use: this
 file is below rooms that must load without it.
 
-All were tried with Keras 3.13.0, 3.13.2, 3.15.1 and a nightly build of 3.16, on the
-TensorFlow that docs/versions.md names beside each. TensorFlow's documented names are
-enough.
+All were tried with Keras 3.13.2, 3.15.1 and a nightly build of 3.16, on the TensorFlow
+that docs/versions.md names beside each. TensorFlow's documented names are enough.
 """
 
 import contextlib
