@@ -91,8 +91,10 @@ class OnOutput(DistillationLoss):
     def call(self, teacher, student, labels=None, example_ids=None, training=False):
         """See `DistillationLoss.call`; of the shape that `loss` gives.
 
-        Teacher and student are those of all outputs; the labels of this one.
+        Teacher and student are those of all outputs; the labels, too, or this one's.
         """
+        if labels is not None and keras.tree.is_nested(labels):
+            labels = labels[self.output]
         return self.loss(
             *self._of_output(teacher, student),
             labels,

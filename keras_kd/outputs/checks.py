@@ -8,6 +8,8 @@ from keras_kd._keras_internals import all_layers, inner_layers
 from keras_kd.outputs.forward import SMALLEST, forward
 from keras_kd.outputs.tensors import inputs_of
 
+# Of an axis that a model leaves open, to try it.
+_OPEN_SIZE = 32
 # Their weights are set by `adapt`, never by training.
 _ADAPTED = (
     keras.layers.Discretization,
@@ -285,23 +287,27 @@ def can_be_same_shape(one, other):
 def takes(model, inputs):
     """Whether a Keras model takes inputs, which Keras may reshape for it.
 
+    It is run on an example of zeros: Keras checks symbolic tensors less than real ones.
+
     Args:
         model: a Keras model.
         inputs: a batch, tensor or structure of them, or symbolic tensors.
 
     Example:
-        >>> model = keras.Sequential([keras.Input((4, 1)), keras.layers.Flatten()])
+        >>> layers = [keras.layers.Flatten(), keras.layers.Dense(2)]
+        >>> model = keras.Sequential([keras.Input((4, 1)), *layers])
         >>> takes(model, np.ones((3, 4))), takes(model, np.ones((3, 5)))
         (True, False)
     """
 
-    def symbolic(leaf):
+    def example(leaf):
         leaf = _with_shape(leaf)
+        sizes = (_OPEN_SIZE if size is None else size for size in leaf.shape[1:])
         dtype = keras.backend.standardize_dtype(leaf.dtype)
-        return keras.KerasTensor((None, *leaf.shape[1:]), dtype)
+        return keras.ops.zeros((1, *sizes), dtype)
 
     try:
-        model(keras.tree.map_structure(symbolic, inputs))
+        model(keras.tree.map_structure(example, inputs), training=False)
     except Exception:  # whatever a layer says of it
         return False
     return True

@@ -9,6 +9,7 @@ from keras_kd.teachers.label import label
 from keras_kd.teachers.litert import LiteRtTeacher
 from keras_kd.teachers.load_model import load_model
 from keras_kd.teachers.mean_teacher import MeanTeacher
+from keras_kd.teachers.precomputed import PrecomputedTeacher
 from keras_kd.teachers.saved_model import SavedModelTeacher
 from keras_kd.teachers.soft_targets import SoftTargets
 
@@ -18,6 +19,7 @@ __all__ = [
     "FrozenTeacher",
     "LiteRtTeacher",
     "MeanTeacher",
+    "PrecomputedTeacher",
     "SavedModelTeacher",
     "SoftTargets",
     "Teacher",

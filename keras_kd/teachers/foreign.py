@@ -45,7 +45,8 @@ class ForeignTeacher(Teacher):
             check_fraction(type(self).__name__, "resolution", resolution)
             check_positive(type(self).__name__, "resolution", resolution)
         self._resolution = resolution
-        self._head = _head(type(self).__name__, from_logits, multi_label, num_classes)
+        where = type(self).__name__
+        self._head = said_head(where, from_logits, multi_label, num_classes)
         self._num_classes = num_classes
         self._input_shapes = input_shapes
         self._preprocessing = preprocessing
@@ -227,7 +228,18 @@ class CallableTeacher(ForeignTeacher):
             ) from error
 
 
-def _head(where, from_logits, multi_label, num_classes):
+def said_head(where, from_logits, multi_label, num_classes):
+    """The `Head` of outputs that do not tell how they were made; see `CallableTeacher`.
+
+    Args:
+        where: str, see `invalid`.
+        from_logits: bool.
+        multi_label: bool.
+        num_classes: int or None.
+
+    Raises:
+        ValueError: They contradict each other.
+    """
     if not isinstance(from_logits, bool):
         raise invalid(
             where,

@@ -6,7 +6,7 @@ import json
 import keras
 import numpy as np
 
-from keras_kd._checks import invalid
+from keras_kd._checks import InvalidInputError, invalid
 from keras_kd._keras_internals import all_layers
 from keras_kd.outputs import (
     Head,
@@ -42,6 +42,11 @@ class FrozenTeacher(Teacher):
         preprocessing: function from a batch of the student's inputs to the model's, in
             `keras.ops` or TensorFlow; for a teacher with another image size, say.
         from_logits: whether the model's outputs are logits; None to recognise it.
+        classes: which of the model's classes the student learns, in the student's
+            order: a list of their numbers, or of lists of numbers, whose probabilities
+            are added. The rest is left out, and probabilities sum to 1 again. Default
+            None: all of them. For models of one output whose classes exclude each other
+            (a softmax), or of single labels.
 
     Attributes:
         model: the Keras model, as it was given.
@@ -56,7 +61,7 @@ class FrozenTeacher(Teacher):
         (2, 3)
     """
 
-    def __init__(self, model, *, preprocessing=None, from_logits=None):
+    def __init__(self, model, *, preprocessing=None, from_logits=None, classes=None):
         if not isinstance(model, keras.Model):
             raise invalid(
                 "FrozenTeacher",
@@ -80,6 +85,9 @@ class FrozenTeacher(Teacher):
         self.model = model
         self._preprocessing = preprocessing
         self._head = find_heads(model, from_logits=from_logits)
+        self._classes = None
+        if classes is not None:
+            self._classes = _groups(classes, self._head, _units(model))
 
     @property
     def head(self):
@@ -89,13 +97,18 @@ class FrozenTeacher(Teacher):
     @property
     def num_classes(self):
         """See `Teacher`; None for a model that does not say what it gives."""
-        # Without `outputs` Keras may raise, or run the model, to know the shape.
-        known = getattr(self.model, "outputs", None)
-        is_one = known and isinstance(self._head, Head)
-        return self.model.output_shape[-1] if is_one else None
+        if self._classes is not None:
+            return len(self._classes)
+        return _units(self.model) if isinstance(self._head, Head) else None
 
     def __call__(self, inputs, *, layers=()):
         """See `Teacher`."""
+        outputs = self._of_all_classes(inputs, layers)
+        if self._classes is None:
+            return outputs
+        return outputs._replace(logits=_of_groups(outputs.logits, self._classes))
+
+    def _of_all_classes(self, inputs, layers=()):
         inputs = prepared(self._preprocessing, inputs)
         _, outputs = forward(self.model, inputs, head=self._head, layers=layers)
         # What counts is for the student's mask to say.
@@ -108,7 +121,8 @@ class FrozenTeacher(Teacher):
         """SHA-256 over architecture and weights, hexadecimal; names do not count."""
         digest = hashlib.sha256(architecture(self.model).encode())
         heads = "".join(head.activation for head in keras.tree.flatten(self._head))
-        digest.update(f"{heads}{self._preprocessing is None}".encode())
+        said = "" if self._classes is None else repr(self._classes)
+        digest.update(f"{heads}{self._preprocessing is None}{said}".encode())
         for weight in self.model.weights:
             value = np.ascontiguousarray(keras.ops.convert_to_numpy(weight))
             digest.update(f"{value.shape}{value.dtype}".encode())
@@ -137,7 +151,7 @@ class FrozenTeacher(Teacher):
             inputs = self._preprocessing(inputs)
         check_logits(
             where,
-            self.answer(examples).logits,
+            self._of_all_classes(examples.inputs).logits,
             self._head,
             "teacher",
             model=self.model,
@@ -157,8 +171,63 @@ class FrozenTeacher(Teacher):
         inputs = input_structure(student)
         if self._preprocessing is not None or _more_names(self.model, inputs):
             return
-        if inputs is None or not takes(self.model, inputs):
+        try:
             check_input_shapes(where, input_shapes(self.model), student)
+        except InvalidInputError:
+            if inputs is None or not takes(self.model, inputs):
+                raise
+
+
+def _units(model):
+    """The size of the last axis of a model's outputs; None if it does not say."""
+    # Without `outputs` Keras may raise, or run the model, to know the shape.
+    known = getattr(model, "outputs", None)
+    return known[0].shape[-1] if known else None
+
+
+def _groups(classes, head, num_classes):
+    """A list of lists of the model's classes, one for each of the student's."""
+    groups = [
+        list(one) if isinstance(one, (list, tuple, range, np.ndarray)) else [one]
+        for one in classes
+    ]
+    flat = [number for group in groups for number in group]
+    if (
+        not isinstance(head, Head)
+        or not all(groups)
+        or not all(isinstance(number, (int, np.integer)) for number in flat)
+        or len(set(flat)) != len(flat)
+        or min(flat, default=-1) < 0
+        or (num_classes is not None and max(flat) >= num_classes)
+    ):
+        raise invalid(
+            "FrozenTeacher",
+            "`classes` as numbers of the model's classes, "
+            + ("0 and more" if num_classes is None else f"0 to {num_classes - 1}")
+            + ", each once, of one output",
+            repr(classes),
+            "Give the student's classes in order: [3, 17], or [[3, 4], [17]] to add "
+            "some.",
+        )
+    if head.activation == "sigmoid" and len(flat) > len(groups):
+        raise invalid(
+            "FrozenTeacher",
+            "single `classes` for labels that do not exclude each other",
+            repr(classes),
+            "Their probabilities have no sum: choose one of each group.",
+        )
+    return [[int(number) for number in group] for group in groups]
+
+
+def _of_groups(logits, groups):
+    """Logits whose softmax is that of the groups, each the sum of its classes."""
+    if all(len(group) == 1 for group in groups):
+        return keras.ops.take(logits, [number for [number] in groups], axis=-1)
+    parts = [
+        keras.ops.logsumexp(keras.ops.take(logits, group, axis=-1), axis=-1)
+        for group in groups
+    ]
+    return keras.ops.stack(parts, axis=-1)
 
 
 def _is_of_keras_2(model):

@@ -125,6 +125,7 @@ def test_programs_that_are_not_there(digits_files, tmp_path, monkeypatch):
         measure(digits_files["int8"], target="cortex-m4")
 
 
+@pytest.mark.slow
 @emulated
 def test_golden_inputs_of_another_file(digits_files, colour_files, tmp_path):
     golden = tmp_path / "golden"

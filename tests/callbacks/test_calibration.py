@@ -178,6 +178,7 @@ def test_two_replicas_count_as_one(teacher, make_model, arrays, two_replicas):
     assert history[f"val_{NAME}"][-1] == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_callbacks_of_keras_know_that_less_is_better(teacher, student, arrays):
     distiller = keras_kd.Distiller(teacher, student)
     metric = ExpectedCalibrationError(from_logits=True)

@@ -74,6 +74,7 @@ def test_target_that_fails_is_one_line_and_others_still_run(files, tmp_path):
     assert [bool(row["failure"]) for row in written] == [True, True, False, False]
 
 
+@pytest.mark.slow
 def test_with_no_target_left_there_is_no_table(files):
     shown, errors = outcome(files[0], "--target", NOWHERE, code=2)
     assert "p50" not in shown

@@ -214,6 +214,7 @@ def test_damaged_file_of_a_finished_round_is_found(models, arrays, options, dama
         through(models, arrays, options)
 
 
+@pytest.mark.slow
 def test_best_epoch_of_the_monitor_is_handed_on(models, arrays, options):
     class Biases(keras.callbacks.Callback):
         """Leaves its mark on every epoch, and says that the second is the best."""

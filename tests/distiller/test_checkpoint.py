@@ -60,6 +60,7 @@ def test_best_epoch_is_restored(teacher, student, arrays, tmp_path):
     np.testing.assert_array_equal(student.get_layer("scores").bias, np.full(10, 1.0))
 
 
+@pytest.mark.slow
 def test_half_written_epoch_is_passed_over(teacher, student, arrays, tmp_path):
     distiller = make(teacher, student)
     checkpoint = Checkpoint(tmp_path, {})

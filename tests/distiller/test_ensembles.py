@@ -180,6 +180,7 @@ def test_drawn_members_teach_one_batch_each(teachers, arrays):
     assert len(set(drawn)) > 1
 
 
+@pytest.mark.slow
 def test_logged_values_are_those_of_the_mean(teachers, student, arrays):
     x, y = arrays
     distiller = keras_kd.Distiller(

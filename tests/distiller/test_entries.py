@@ -77,6 +77,7 @@ def logged(model, loss, labels, metrics, weights=None):
         return None
 
 
+@pytest.mark.quick_for("dict-list")
 @pytest.mark.parametrize("kind", ["list", "dict"])
 @pytest.mark.parametrize("loss", LOSSES)
 def test_all_that_keras_takes_gives_what_keras_gives(kind, loss):

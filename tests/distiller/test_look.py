@@ -93,6 +93,7 @@ def test_fit_leaves_the_callers_array_as_it_was(kind):
     assert [part.tobytes() for part in (x, y, weight)] == before
 
 
+@pytest.mark.quick_for("ensemble")
 @pytest.mark.parametrize("kind", TEACHERS)
 def test_function_that_works_in_place_trains_like_one_that_does_not(kind):
     pure = {
@@ -110,6 +111,7 @@ def test_function_that_works_in_place_trains_like_one_that_does_not(kind):
     assert_equal(*weights)
 
 
+@pytest.mark.quick_for("ensemble")
 @pytest.mark.parametrize("kind", TEACHERS)
 def test_read_only_memory_map_is_trained_on(tmp_path, kind):
     np.save(tmp_path / "x.npy", X)

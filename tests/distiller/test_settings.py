@@ -146,6 +146,7 @@ def test_an_ensemble_is_averaged_at_the_temperature_that_was_set(
     )
 
 
+@pytest.mark.slow
 def test_numbers_of_students_that_learn_together_can_be_set(make_model, arrays):
     def logs_of(distiller):
         distiller.compile("sgd")

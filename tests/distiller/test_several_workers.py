@@ -162,6 +162,7 @@ def test_replica_without_examples_is_refused_where_statistics_need_them(two_repl
         worker_program.fit(distiller)
 
 
+@pytest.mark.slow
 def test_steps_are_counted_where_the_number_of_batches_is_not_known(
     teacher, student, arrays
 ):

@@ -102,6 +102,7 @@ def assert_goes_on_alike(one, other, x, y):
         np.testing.assert_allclose(theirs, ours, rtol=1e-4, atol=1e-7)
 
 
+@pytest.mark.quick_for("images")
 @of_each_kind
 def test_file_keeps_the_optimizer_and_its_steps(kind, tmp_path):
     distiller, x, y = distiller_for(kind)
@@ -112,6 +113,7 @@ def test_file_keeps_the_optimizer_and_its_steps(kind, tmp_path):
     assert_goes_on_alike(distiller, loaded, x, y)
 
 
+@pytest.mark.quick_for("tokens")
 @of_each_kind
 def test_checkpoints_of_weights_come_back(kind, tmp_path):
     distiller, x, y = distiller_for(kind)
@@ -124,6 +126,7 @@ def test_checkpoints_of_weights_come_back(kind, tmp_path):
     assert_goes_on_alike(distiller, other, x, y)
 
 
+@pytest.mark.quick_for("pairs")
 @of_each_kind
 def test_backup_goes_on_where_it_stopped(kind, tmp_path):
     whole, x, y = distiller_for(kind)

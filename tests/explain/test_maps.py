@@ -185,6 +185,7 @@ def test_scores_of_thousands_do_not_make_nan():
         assert share_inside(found) == pytest.approx(1.0)
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_maps_and_leaves_numpy_alone():
     model = plain()
     images = noise()[:, :8, :8]
@@ -198,6 +199,7 @@ def test_same_seed_gives_the_same_maps_and_leaves_numpy_alone():
     assert (np.random.get_state()[1] == state).all()
 
 
+@pytest.mark.slow
 def test_models_are_not_changed(capfd):
     model = looking(activation="softmax")
     model.trainable = False

@@ -2,7 +2,9 @@
 
 import keras
 import numpy as np
+import pytest
 
+import keras_kd
 from keras_kd.teachers import FrozenTeacher
 
 
@@ -56,3 +58,52 @@ def test_layer_shapes_are_those_for_the_students_inputs(make_model):
     shapes = teacher.layer_shapes(keras.KerasTensor((None, 16, 16, 1)))
     assert shapes["conv"] == (None, 6, 6, 4)
     assert shapes["hidden"] == (None, 8)
+
+
+CHOSEN = {
+    "some": [4, 0, 7],
+    "added": [[0, 1, 2], [7], [3, 9]],
+}
+
+
+@pytest.mark.parametrize("activation", [None, "softmax"])
+@pytest.mark.parametrize("name", CHOSEN)
+def test_chosen_classes_are_those_of_numpy(make_model, arrays, name, activation):
+    model = make_model(8, activation)
+    x = arrays[0][:16]
+    probabilities = model.predict(x, verbose=0)
+    if activation is None:
+        probabilities = np.exp(probabilities - probabilities.max(-1, keepdims=True))
+        probabilities /= probabilities.sum(-1, keepdims=True)
+    groups = [np.atleast_1d(group) for group in CHOSEN[name]]
+    expected = np.stack([probabilities[:, group].sum(-1) for group in groups], -1)
+    expected /= expected.sum(-1, keepdims=True)
+    teacher = FrozenTeacher(model, classes=CHOSEN[name])
+    assert teacher.num_classes == 3
+    found = keras.ops.softmax(teacher(x).logits)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-7)
+    assert teacher.fingerprint != FrozenTeacher(model).fingerprint
+
+
+def test_a_student_of_fewer_classes_learns_the_chosen_ones(make_model, arrays):
+    student = keras.Sequential(
+        [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(3)]
+    )
+    teacher = FrozenTeacher(make_model(8), classes=[[0, 1, 2], [7], [3, 9]])
+    distiller = keras_kd.Distiller(teacher, student)
+    distiller.compile("adam")
+    distiller.fit(arrays[0], arrays[1] % 3, verbose=0)
+
+
+@pytest.mark.parametrize(
+    "classes", [[10], [-1], [], [[]], [1, 1], [[1, 2], [2]], ["cat"], [1.5]], ids=str
+)
+def test_classes_that_the_model_has_not_are_refused(make_model, classes):
+    with pytest.raises(ValueError, match="0 to 9, each once"):
+        FrozenTeacher(make_model(8), classes=classes)
+
+
+def test_labels_that_do_not_exclude_each_other_have_no_sum(make_model):
+    FrozenTeacher(make_model(8, "sigmoid"), classes=[3, 1])
+    with pytest.raises(ValueError, match="have no sum"):
+        FrozenTeacher(make_model(8, "sigmoid"), classes=[[3, 1]])

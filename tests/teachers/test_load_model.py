@@ -57,6 +57,7 @@ def trained(name):
     return model, x
 
 
+@pytest.mark.quick_for("depthwise", "separable 1D")
 @pytest.mark.parametrize("name", NETS)
 def test_h5_file_answers_as_in_keras_2(name, tmp_path):
     model, x = trained(name)
@@ -110,6 +111,7 @@ def test_a_saved_model_that_tensorflow_alone_does_not_load(tmp_path, monkeypatch
     np.testing.assert_allclose(answer, model.predict(x, verbose=0), atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["depthwise", "recurrent"])
 def test_files_that_only_keras_2_reads_name_the_way(name, tmp_path):
     model, x = trained(name)

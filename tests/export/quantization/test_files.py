@@ -51,6 +51,7 @@ def test_file_is_all_integer_and_computes_what_the_model_does(name, tmp_path):
     _check(name, *_file_and_model(name, tmp_path))
 
 
+@pytest.mark.slow
 @pytest.mark.quick_for("convolution", "dense")
 @pytest.mark.parametrize(
     "name", ["convolution", "separable", "transposed", "dense", "conv1d"]

@@ -100,6 +100,7 @@ def test_scales_in_the_file_are_the_trained_ranges(trained):
         assert output.zero_point == pytest.approx(-128 - low / output.scale, abs=0.6)
 
 
+@pytest.mark.slow
 def test_four_bit_weights_take_less_room_than_eight(trained):
     sizes = {name: inspect(path).weight_bytes for name, (_, path) in trained.items()}
     assert sizes["int4_weights"] < 0.7 * sizes["int8"]
