@@ -130,9 +130,11 @@ def _states_kept(model):
         for state in keras.tree.flatten(layer.states)
     ]
     before = [keras.ops.convert_to_numpy(state) for state in states]
-    yield
-    for state, value in zip(states, before, strict=True):
-        state.assign(value)
+    try:
+        yield
+    finally:
+        for state, value in zip(states, before, strict=True):
+            state.assign(value)
 
 
 def first_batch(x, y, *, where):

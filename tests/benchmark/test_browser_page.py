@@ -45,6 +45,7 @@ def digits_path(digits_files):
     return digits_files["float32"]
 
 
+@pytest.mark.slow
 def test_drawing_gives_a_class(visit, digits_path):
     plan = {"steps": [["draw", [RING]], ["click", "#clear"], ["draw", [BAR]]]}
     seen = visit(files=as_student(digits_path), **plan)

@@ -56,6 +56,7 @@ def test_golden_counts_what_differs(digits_files, digits_test, tmp_path):
     assert found["max_difference"] == np.abs(wrong - outputs).max()
 
 
+@pytest.mark.quick_for("digits-float32", "digits-int8")
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 @pytest.mark.parametrize("student", ["digits", "colour"])
 def test_answers_are_those_of_litert(student, precision, request):

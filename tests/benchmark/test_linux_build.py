@@ -40,6 +40,7 @@ def make(folder, build, **variables):
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_program_is_built_once_for_each_source(sources, tmp_path):
     program = built_program("linux", MACHINE)
     made = program.stat().st_mtime_ns

@@ -201,7 +201,12 @@ except KeyboardInterrupt:
 @pytest.mark.slow
 def test_keyboard_interrupt_leaves_nothing(board, colour_files):
     command = [sys.executable, "-c", PROGRAM, colour_files["float32"], board.target]
-    ours = subprocess.Popen([*map(str, command), str(FOREVER)], start_new_session=True)
+    ours = subprocess.Popen(
+        [*map(str, command), str(FOREVER)],
+        start_new_session=True,
+        # A shell has its background programs ignore it, and theirs.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     pid = board.running_program(seconds=120)
     # As a terminal does: to all processes there, ssh too.
     os.killpg(ours.pid, signal.SIGINT)

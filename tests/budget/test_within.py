@@ -141,6 +141,7 @@ def test_student_has_the_teachers_weights_if_asked(net, arrays, cache):
     np.testing.assert_array_equal(found.student(x), net(x))
 
 
+@pytest.mark.slow
 def test_teacher_is_not_changed(net, cache):
     before = [np.array(weight) for weight in net.weights]
     within(net, max_params=3000, init="teacher", cache=cache)

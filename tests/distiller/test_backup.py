@@ -49,6 +49,7 @@ def assert_ends_like(whole, folder, epochs):
             np.testing.assert_allclose(ours, value, 1e-5, 1e-6, err_msg=name)
 
 
+@pytest.mark.slow
 def test_what_must_come_back_is_there(whole):
     """The weights of a loss, moving averages, the optimizer and its count of steps."""
     paths = " ".join(whole[1])

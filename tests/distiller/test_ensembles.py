@@ -215,7 +215,7 @@ def test_logged_values_are_those_of_the_mean(teachers, student, arrays):
     assert logs["teacher_agreement"] == pytest.approx(agreed, abs=1e-6)
 
 
-@pytest.mark.quick_for("SoftTargetDistillation", "MultiLevelDistillation")
+@pytest.mark.quick_for("SoftTargetDistillation")
 @pytest.mark.parametrize("name", ON_LOGITS)
 def test_members_that_agree_teach_every_loss_like_one_of_them(teachers, arrays, name):
     (x, y), student, logs = arrays, linear_student(), []

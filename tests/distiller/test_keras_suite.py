@@ -114,6 +114,7 @@ def test_the_teacher_is_frozen_for_the_distiller_and_not_for_its_owner(models, d
     assert len(teacher.trainable_variables) == len(before)
 
 
+@pytest.mark.slow
 def test_a_teacher_frozen_by_its_owner_stays_frozen(models, data):
     teacher, student = models
     teacher.trainable = False

@@ -86,6 +86,7 @@ def test_each_output_has_its_terms(data):
     assert logged["loss"] == pytest.approx(total, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_list_of_outputs_trains_like_a_dict(data):
     x, y = data
     students = {}
@@ -107,6 +108,7 @@ def test_a_list_of_outputs_trains_like_a_dict(data):
         assert_same_weights(one, other)
 
 
+@pytest.mark.slow
 def test_losses_and_metrics_may_be_given_for_each_output(data):
     x, y = data
     teacher, student = network(12), network(3)

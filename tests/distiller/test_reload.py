@@ -153,6 +153,7 @@ def numbers_in(file):
     return sum(sizes)
 
 
+@pytest.mark.slow
 def test_a_file_holds_student_losses_and_optimizer_and_nothing_else(
     make_model, arrays, tmp_path
 ):

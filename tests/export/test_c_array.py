@@ -120,6 +120,7 @@ def test_resolver_gets_every_operation(files, tmp_path):
     subprocess.run([program], check=True)
 
 
+@pytest.mark.slow
 def test_arena_of_the_header_is_enough(files, tmp_path):
     for precision in ("float32", "int8"):
         path = files / f"{precision}.tflite"

@@ -193,6 +193,7 @@ def test_file_that_is_too_bad_fails(file, model, digits, result):
     assert raised.value.verification == result
 
 
+@pytest.mark.slow
 def test_nan_is_an_error_that_says_whose(model, tmp_path):
     path = tmp_path / "m.tflite"
     x, y = np.ones((4, 8, 8, 1), "float32"), np.zeros(4, int)

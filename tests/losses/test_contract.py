@@ -92,6 +92,7 @@ def test_loss_and_gradients_are_finite_at_extremes(name):
     assert broken == []
 
 
+@pytest.mark.quick_for(*REPRESENTATIVES)
 @each_loss
 def test_loss_and_gradients_are_finite_when_student_equals_teacher(name):
     loss, batch = new_loss(name), random_batch(name)

@@ -104,6 +104,7 @@ def test_names_from_data_stay_text(look, page):
     assert "<b>whole" in seen["text"]
 
 
+@pytest.mark.slow
 def test_page_says_what_it_shows(look, page, whole_run):
     text = look(file=str(page))["text"]
     for title in (
@@ -125,6 +126,7 @@ def test_page_says_what_it_shows(look, page, whole_run):
     assert page.stat().st_size < MOST_BYTES
 
 
+@pytest.mark.slow
 def test_runs_are_compared(look, whole_run, tmp_path):
     other = shutil.copytree(whole_run, tmp_path / f"other_{'long' * 20}")
     path = report.write_report([whole_run, other], tmp_path / "report.html")
@@ -136,6 +138,7 @@ def test_runs_are_compared(look, whole_run, tmp_path):
     assert seen["twice"] == []
 
 
+@pytest.mark.slow
 def test_runs_of_one_name_are_told_apart(whole_run, tmp_path):
     for parent in ("a", "b"):
         shutil.copytree(whole_run, tmp_path / parent / "run")
@@ -208,6 +211,7 @@ def test_learning_curves_are_shown_where_they_were_kept(run_folder, tmp_path):
     assert "No learning curves" not in text
 
 
+@pytest.mark.slow
 def test_same_run_same_page(whole_run, tmp_path):
     pages = [
         report.write_report(whole_run, tmp_path / f"{name}.html").read_bytes()

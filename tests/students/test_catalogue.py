@@ -108,6 +108,7 @@ def test_width_must_be_positive(make):
         make()
 
 
+@pytest.mark.quick_for("convnet")
 @pytest.mark.parametrize("name", MODELS)
 def test_catalogue_can_be_shrunk(name):
     model = MODELS[name]()

@@ -45,14 +45,13 @@ def _check(name, path, model):
     assert steps.mean() < 0.6
 
 
-@pytest.mark.quick_for("separable", "norm_first", "concatenate", "nested")
+@pytest.mark.quick_for("separable", "concatenate")
 @pytest.mark.parametrize("name", [*WEIGHTED, *ACTIVATIONS, *OTHERS])
 def test_file_is_all_integer_and_computes_what_the_model_does(name, tmp_path):
     _check(name, *_file_and_model(name, tmp_path))
 
 
 @pytest.mark.slow
-@pytest.mark.quick_for("convolution", "dense")
 @pytest.mark.parametrize(
     "name", ["convolution", "separable", "transposed", "dense", "conv1d"]
 )

@@ -154,6 +154,7 @@ def test_losses_and_heads_find_their_layers(student, teacher, digits):
     assert model.get_layer("block_2").output_range.is_set
 
 
+@pytest.mark.slow
 def test_ranges_are_no_stages_to_distil(teacher):
     halved = keras.Sequential(
         [
@@ -165,7 +166,7 @@ def test_ranges_are_no_stages_to_distil(teacher):
     assert pair.student_layer == "conv"
 
 
-@pytest.mark.quick_for("{'run_eagerly': True}")
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [{"jit_compile": True}, {"steps_per_execution": 3}, {"run_eagerly": True}],

@@ -51,6 +51,7 @@ def test_they_are_those_of_all_widths(name):
     assert [one.params for one in found] == sorted(one.params for one in found)
 
 
+@pytest.mark.slow
 def test_each_width_gives_its_architecture_with_whole_heads_too():
     net = token_transformer(6, 20, 3, width=32, blocks=1, heads=4)
     found = architectures(net, divisor=4)
