@@ -136,7 +136,7 @@ def test_claim_runs_and_goes_on(script, name, digits, tmp_path, monkeypatch):
     _run_small(script, name, tmp_path, monkeypatch)
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_short_claim_runs_and_goes_on(script, tmp_path, monkeypatch):
     _run_small(script, "missing_class", tmp_path, monkeypatch)
 

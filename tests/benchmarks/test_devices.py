@@ -19,7 +19,7 @@ def script(monkeypatch):
     return importlib.import_module
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_two_targets_are_measured_and_compared(script, monkeypatch, tmp_path, capsys):
     devices, runs = script("devices"), script("_student_sizes_runs")
     setting = runs.Setting(8, {"1/10": 0.5}, None, 1, 1)

@@ -10,7 +10,9 @@ COARSE = {"divisor": 32, "cache": False}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("precision", ["int8", "dynamic_int8"])
+@pytest.mark.parametrize(
+    "precision", ["int8", pytest.param("dynamic_int8", marks=pytest.mark.release)]
+)
 def test_student_within_a_megabyte_has_its_weights_in_it(small_mobilenet, precision):
     found = within(small_mobilenet, max_size_bytes=LIMIT, precision=precision, **COARSE)
     assert found.chosen.size_bytes <= LIMIT

@@ -24,6 +24,16 @@ FAILS = {
     ("gru", "int16x8"): LOOPS,
 }
 
+# Half a minute and more each; others have their kinds of layers.
+LONG = {
+    "inception",
+    "mobilenet_v2",
+    "mobilenet_v3",
+    "plain_cnn_softmax",
+    "residual",
+    "squeeze_excite",
+}
+
 
 @pytest.fixture
 def matrix(monkeypatch):
@@ -32,7 +42,13 @@ def matrix(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.release if name in LONG else ())
+        for name in ARCHITECTURES
+    ],
+)
 def test_architecture_works_in_every_precision_or_says_why_not(name, matrix, tmp_path):
     # `row` counts an error above the limit of its precision as failed.
     cells = matrix.row(name, tmp_path)

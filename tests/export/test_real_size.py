@@ -51,7 +51,9 @@ def test_every_weight_of_mobilenet_is_in_its_file(
     x = images[0][:16]
     expected = mobilenet_v2.predict(x, verbose=0)
     error = np.abs(LiteRtModel(path)(x) - expected).max() / np.abs(expected).max()
-    assert error < {"float32": 0.01, "float16": 0.05}.get(precision, 0.5)
+    # Of random weights, through 66 operations; zeros would be 1 off.
+    limits = {"float32": 0.01, "float16": 0.05, "int4_weights": 0.8}
+    assert error < limits.get(precision, 0.5)
 
 
 @pytest.mark.slow
