@@ -10,13 +10,13 @@ from keras import ops
 from keras_kd._checks import check_fraction, check_positive, invalid
 from keras_kd.data import Examples
 from keras_kd.outputs import ModelOutputs, logits_of
-from keras_kd.teachers.base import Teacher
+from keras_kd.teachers.attached import AttachedTeacher
 from keras_kd.teachers.foreign import said_head
 
 WHERE = "PrecomputedTeacher"
 
 
-class PrecomputedTeacher(Teacher):
+class PrecomputedTeacher(AttachedTeacher):
     """What another program computed, row by row: PyTorch, ONNX, a service, people.
 
     `distiller.fit(teacher.attach(x), y)` trains on it. Whatever makes data sets can put
@@ -121,41 +121,14 @@ class PrecomputedTeacher(Teacher):
         targets = self.outputs if ids is None else self.outputs[rows]
         return Examples(x, soft_targets=targets)
 
-    def __call__(self, inputs, *, layers=()):
-        """See `Teacher`: inputs alone are no question it could answer."""
-        raise _unanswerable()
-
-    def answer(self, examples, *, layers=()):
-        """See `Teacher`."""
-        self.check_layers(layers)
-        if not self.can_answer(examples):
-            raise _unanswerable()
-        logits = logits_of(
-            examples.soft_targets, self._head, resolution=self._resolution
-        )
+    def _answered(self, targets):
+        logits = logits_of(targets, self._head, resolution=self._resolution)
         return ModelOutputs(ops.stop_gradient(logits))
-
-    def can_answer(self, examples):
-        """See `Teacher`: those that have soft targets."""
-        return not isinstance(examples.soft_targets, tuple)
 
     def output_shapes(self, inputs, *, layers=()):
         """See `Teacher`."""
         self.check_layers(layers)
         return ModelOutputs((None, *self.outputs.shape[1:]))
-
-    def check_layers(self, paths):
-        """See `Teacher`: it has none."""
-        if paths:
-            raise invalid(
-                WHERE,
-                "losses on logits alone",
-                f"one on the teacher's layers {', '.join(map(repr, paths))}",
-                "Choose a loss on logits.",
-            )
-
-    def check(self, where, student):
-        """See `Teacher`: it takes no inputs that could differ."""
 
     def _check_rows(self):
         """Raises for the first row that cannot be what was said."""
@@ -207,12 +180,3 @@ class PrecomputedTeacher(Teacher):
 def _plain(ids):
     """Ids as Python's own values, which are equal whatever array they come from."""
     return ids.tolist() if hasattr(ids, "tolist") else list(ids)
-
-
-def _unanswerable():
-    return invalid(
-        WHERE,
-        "examples with their outputs",
-        "inputs alone",
-        "Train on teacher.attach(x), where teacher is this one.",
-    )

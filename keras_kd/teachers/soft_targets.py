@@ -14,10 +14,10 @@ from keras_kd.teachers import _store
 from keras_kd.teachers._arguments import check_count
 from keras_kd.teachers._join import WHERE, Join
 from keras_kd.teachers._source import as_source
-from keras_kd.teachers.base import Teacher
+from keras_kd.teachers.attached import AttachedTeacher
 
 
-class SoftTargets(Teacher):
+class SoftTargets(AttachedTeacher):
     """What `keras_kd.teachers.label` stored, as a teacher that need not run.
 
     `Distiller(soft, student).fit(soft.attach(train))` trains on it; no teacher is in
@@ -183,41 +183,16 @@ class SoftTargets(Teacher):
         )
         return whole.prefetch(2).with_options(options)
 
-    def __call__(self, inputs, *, layers=()):
-        """See `Teacher`: inputs alone are no question it could answer."""
-        raise _unanswerable()
-
-    def answer(self, examples, *, layers=()):
-        """See `Teacher`."""
-        self.check_layers(layers)
-        if not self.can_answer(examples):
-            raise _unanswerable()
-        logits = ops.stop_gradient(ops.cast(examples.soft_targets, "float32"))
+    def _answered(self, targets):
+        logits = ops.stop_gradient(ops.cast(targets, "float32"))
         if self.plan.is_mean:
             return _MeanAt(logits, {}, self.plan.temperature)
         return ModelOutputs(logits)
-
-    def can_answer(self, examples):
-        """See `Teacher`: those that have soft targets."""
-        return not isinstance(examples.soft_targets, tuple)
 
     def output_shapes(self, inputs, *, layers=()):
         """See `Teacher`."""
         self.check_layers(layers)
         return ModelOutputs((None, self.num_classes))
-
-    def check_layers(self, paths):
-        """See `Teacher`: of the teacher's layers nothing was stored."""
-        if paths:
-            raise invalid(
-                "SoftTargets",
-                "losses on logits alone",
-                f"one on the teacher's layers {', '.join(map(repr, paths))}",
-                "Train with the teacher itself, or choose a loss on logits.",
-            )
-
-    def check(self, where, student):
-        """See `Teacher`: the losses compare the classes, and it takes no inputs."""
 
     def check_answer(self, where, examples):
         """See `Teacher`; finite logits were made sure of when they were stored."""
@@ -274,12 +249,3 @@ class _MeanAt(NamedTuple):
             f"temperature {wanted}" if is_number(wanted) else "one that changes",
             f"Pass temperature={self.temperature:g} to the loss, or label once more.",
         )
-
-
-def _unanswerable():
-    return invalid(
-        "SoftTargets",
-        "examples with their soft targets",
-        "inputs alone",
-        "Train on soft.attach(dataset, ...), where soft is this teacher.",
-    )
