@@ -53,5 +53,5 @@ class AttachedTeacher(Teacher):
             type(self).__name__,
             "examples with their soft targets",
             "inputs alone",
-            "Train on what teacher.attach(...) gives, where teacher is this one.",
+            "Train on soft.attach(...), where soft is this teacher.",
         )
